@@ -1,0 +1,5 @@
+"""`python -m flows` is `weathervane`."""
+
+from flows.cli import main
+
+main()
