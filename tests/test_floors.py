@@ -17,6 +17,7 @@ FLOORS: dict[str, int] = {
     "pipelines.settings": 1,
     "pipelines.normalise": 1,
     "pipelines.issue": 1,
+    "pipelines.moments": 1,
     # 2: paths, secrets, declarations
     "crawlers.sources": 2,
     "pipelines.vault": 2,
