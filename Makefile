@@ -28,7 +28,7 @@ check: setup
 	$(BIN)/python -m pytest -q tests/test_floors.py tests/test_docs.py
 
 bench: setup
-	$(BIN)/python tests/bench/run.py $(ONLY)
+	$(BIN)/python -m tests.bench.run $(ONLY)
 
 lock: setup
 	$(BIN)/uv --system-certs pip compile --quiet --universal --extra dev --generate-hashes --no-annotate --no-emit-index-url \

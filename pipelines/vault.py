@@ -227,6 +227,12 @@ class Vault:
         )
         return done.rowcount == 1
 
+    def quarantine_stored(self, record_id: int, stage: str, reason: str, mend: str) -> bool:
+        """Notes that a stored version could not be read any further; it stays where it is."""
+        for stored in self.read([record_id]):
+            return self.quarantine(stored.source, stage, stored.place, reason, mend, stored.message_id.encode())
+        return False
+
     def log_intake(self, source: str, origin: str, received: Received) -> None:
         """Writes down what became of one file or crawl."""
         self._db.execute(
@@ -270,7 +276,7 @@ class Vault:
         if row is None:
             raise VaultError(f"{message_id}: no such message in the vault")
         (stored,) = self.read([row[0]])
-        return stored.fields
+        return {**stored.fields, "complainant_key": stored.complainant_key or ""}
 
     def erase(self, complainant_key: str, actor: str, reason: str) -> list[str]:
         """Deletes every version that a person wrote, for good; gives the message ids, to be taken out of the warehouse."""
