@@ -11,11 +11,14 @@ ROOMS = ("crawlers", "dashboards", "flows", "models", "pipelines")
 FLOORS: dict[str, int] = {
     # 0: words
     "models.taxonomy": 0,
+    "pipelines.columns": 0,
     # 1: forms
     "models.corpus": 1,
     "pipelines.contracts": 1,
     "pipelines.settings": 1,
     "pipelines.normalise": 1,
+    "pipelines.workdays": 1,
+    "pipelines.baseline": 1,
     "pipelines.issue": 1,
     "pipelines.moments": 1,
     # 2: paths, secrets, declarations
@@ -35,6 +38,8 @@ FLOORS: dict[str, int] = {
     "models.evaluation": 4,
     "models.training": 4,
     "pipelines.classify": 4,
+    "pipelines.counting": 4,
+    "pipelines.senders": 4,
     # 5: what offices read
     "pipelines.aggregate": 5,
     "pipelines.alerts": 5,

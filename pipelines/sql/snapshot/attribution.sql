@@ -1,0 +1,1 @@
+SELECT a.* FROM attribution AS a SEMI JOIN counted_message USING (message_id) ORDER BY message_id, field, start, mention

@@ -1,0 +1,1 @@
+SELECT * FROM bulletin ORDER BY number

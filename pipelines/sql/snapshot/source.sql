@@ -1,0 +1,1 @@
+SELECT slug, name, publisher, channel, kind FROM source ORDER BY slug

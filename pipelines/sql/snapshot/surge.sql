@@ -1,0 +1,1 @@
+SELECT * FROM surge ORDER BY week, series, unit_code, code

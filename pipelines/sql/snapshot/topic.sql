@@ -1,0 +1,3 @@
+-- 公共事务的十五个领域。
+-- topic: 领域
+SELECT topic FROM given_topic ORDER BY place

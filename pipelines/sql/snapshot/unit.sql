@@ -1,0 +1,1 @@
+SELECT * FROM unit ORDER BY code, valid_from
