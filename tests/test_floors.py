@@ -11,18 +11,27 @@ ROOMS = ("crawlers", "dashboards", "flows", "models", "pipelines")
 FLOORS: dict[str, int] = {
     # 0: words
     "models.taxonomy": 0,
+    "pipelines.departments": 0,
     "pipelines.columns": 0,
     # 1: forms
     "models.corpus": 1,
     "pipelines.contracts": 1,
+    "pipelines.registry": 1,
+    "pipelines.vocabulary": 1,
     "pipelines.settings": 1,
     "pipelines.normalise": 1,
     "pipelines.workdays": 1,
     "pipelines.baseline": 1,
     "pipelines.issue": 1,
+    "pipelines.addresses": 1,
+    "pipelines.identifiers": 1,
+    "pipelines.names": 1,
     "pipelines.moments": 1,
     # 2: paths, secrets, declarations
     "crawlers.sources": 2,
+    "pipelines.mentions": 2,
+    "pipelines.registry_check": 2,
+    "pipelines.unit_generator": 2,
     "pipelines.vault": 2,
     "pipelines.warehouse": 2,
     "pipelines.redact": 2,

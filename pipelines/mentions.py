@@ -1,0 +1,164 @@
+"""Reads texts, gives the spans that mention a public unit, and the places they name: found, not yet resolved."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pipelines.departments import words
+from pipelines.vocabulary import LEVEL_CHARS, NEEDS_PLACE, Patterns, build
+
+_BREAK = re.compile(r"[。!?！？;；,，:：\n]")
+_STOP = re.compile(r"[。!?！？\n]")
+_MASKED = re.compile(r"[A-Z]\d{0,3}[市区县州乡镇]")
+_REACH = 60  # characters after a mention in which a failure is still its own
+_CACHE = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a mention says, apart from where it stands.
+
+    `head` is the word for the organ ("" when a place itself acts), `name` a free name before it, `over` its superior organ,
+    `places` the places it names, widest first, `level` a bare 市, 区, 县, 镇 … before it.
+    """
+
+    head: str
+    name: str
+    over: str
+    places: tuple[str, ...]
+    level: str
+    trim: int
+    plain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A span of text `doc` that mentions a unit (`mention`) or only a place."""
+
+    doc: int
+    start: int
+    end: int
+    shape: Shape
+    mention: bool
+    blamed: bool
+
+
+class Finder:
+    """Finds mentions in many texts at once."""
+
+    def __init__(self, names: Iterable[str] = (), places: Iterable[str] = ()) -> None:
+        places = list(places)
+        self._places = frozenset(places)
+        stems = {p[:-1] for p in places if len(p) > 2 and p[-1] in "市区县省" and not _MASKED.fullmatch(p)}
+        wide = [p for p in places if p[-1] in "省市区县州" and not _MASKED.fullmatch(p)]
+        organs = {name for name in names if len(name) > 1 and name not in ("街道", "社区")}
+        self._patterns: Patterns = build(organs, {*stems, *wide, *(p for p in places if not _regular(p))})
+        self._inside = frozenset(words().inside)
+        self._shapes: dict[tuple[str, str, str], Shape] = {}
+
+    def find(self, texts: Sequence[str]) -> Iterator[Mention]:
+        """Mentions and places of every text, last text first, and in each from the end to the start."""
+        joined = "\n".join(texts)
+        back = joined[::-1]
+        size, doc = len(joined), len(texts) - 1
+        first = size - len(texts[-1]) if texts else 0
+        taken = 0
+        patterns = self._patterns
+        for match in patterns.scan.finditer(back):
+            at, stop = match.span()
+            if at < taken:
+                continue
+            head_end = match.end(1)
+            end = size - at
+            while end <= first and doc:
+                doc -= 1
+                first -= len(texts[doc]) + 1
+            head, mid, name = match[1], match[2], ""
+            if not mid and head[::-1] in patterns.named and (more := patterns.name.match(back, head_end)):
+                stop = more.end()
+                name = back[head_end:stop]
+            shape = self._shape(head, mid, name)
+            start = size - stop + shape.trim
+            taken = size - start
+            if patterns.never.match(joined, size - head_end):
+                continue
+            acts = self._acts(shape, joined, back, end, size - start, head[::-1])
+            if not acts and not shape.places:
+                continue
+            blamed = acts and self._blamed(joined, back, start, end, size)
+            yield Mention(doc, start - first, end - first, shape, acts, blamed)
+
+    def _acts(self, shape: Shape, joined: str, back: str, end: int, back_start: int, head: str) -> bool:
+        """Whether the span stands for an organ and not only for a place or a thing."""
+        if head in NEEDS_PLACE:
+            return bool(shape.places or shape.level or shape.over)
+        if head in self._patterns.strong or (shape.head and (shape.places or shape.level or shape.over or shape.name)):
+            return True
+        patterns = self._patterns
+        return bool(patterns.after.match(joined, end) or patterns.before.match(back, back_start))
+
+    def _blamed(self, joined: str, back: str, start: int, end: int, size: int) -> bool:
+        """A failure is told in the mention's clause or after it in its sentence, and the clause does not just ask it for help."""
+        patterns = self._patterns
+        if patterns.complaint.match(back, size - start):
+            return True
+        left = _BREAK.search(back, size - start)
+        clause = size - left.start() if left else 0
+        if patterns.asking.search(joined, clause, start):
+            return False
+        if patterns.cue.search(joined, clause, start):
+            return True
+        right = _STOP.search(joined, end, end + _REACH)
+        return patterns.cue.search(joined, end, right.start() if right else min(size, end + _REACH)) is not None
+
+    def _shape(self, head: str, mid: str, name: str) -> Shape:
+        key = (head, mid, name)
+        shape = self._shapes.get(key)
+        if shape is None:
+            if len(self._shapes) > _CACHE:
+                self._shapes.clear()
+            shape = self._shapes[key] = self._read(head[::-1], mid, name[::-1])
+        return shape
+
+    def _read(self, head: str, mid: str, name: str) -> Shape:
+        """Takes a span apart: places, superior organ, level."""
+        parts = [match[0][::-1] for match in self._patterns.part.finditer(mid)][::-1]
+        plain = head not in self._patterns.strong and head not in words().weak
+        if plain and head not in self._inside:  # a place by itself
+            parts, head = [*parts, head], ""
+        places: list[str] = []
+        over = level = ""
+        trim = 0
+        for index, part in enumerate(parts):
+            if part in self._patterns.strong:
+                over = part
+            elif part.lstrip("我本该全当") in LEVEL_CHARS:
+                level = part[-1]
+            else:
+                short = self._known_end(part) if index == 0 else part
+                trim += len(part) - len(short)
+                places.append(short)
+        if name and (match := self._patterns.front.match(name)):
+            trim += match.end()
+            name = name[match.end() :]
+        return Shape(head, name, over, tuple(places), level, trim, plain)
+
+    def _known_end(self, place: str) -> str:
+        """`place` without words that a free name swept in from its left."""
+        if place in self._places or _MASKED.fullmatch(place):
+            return place
+        for cut in range(1, len(place) - 1):
+            if place[cut:] in self._places:
+                return place[cut:]
+        match = self._patterns.front.match(place)
+        return place[match.end() :] if match and match.end() < len(place) - 1 else place
+
+
+def _regular(place: str) -> bool:
+    """Whether the free pattern finds the place anyway."""
+    stop = words().stop
+    body = place[:-2] if place.endswith(("街道", "社区")) else place[:-1]
+    tail = place[len(body) :]
+    return bool(_MASKED.fullmatch(place)) or (
+        tail in ("街道", "社区", "镇", "乡", "村") and 1 <= len(body) <= 5 and not set(body) & set(stop + LEVEL_CHARS)
+    )

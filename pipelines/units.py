@@ -1,0 +1,282 @@
+"""Reads clean_message and the unit registry, writes attribution: mentions found first, then resolved, or said why not.
+
+The place of a mention is its own, else inherited: from the title, the body, the source's unit, the source's place.
+"""
+
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.contracts import Attribution, rows
+from pipelines.departments import words
+from pipelines.mentions import Finder, Mention, Shape
+from pipelines.registry import HEADS, Registry, RegistryError, Unit, on
+from pipelines.registry_check import check_registry
+from pipelines.unit_generator import generate, write_registry
+
+__all__ = [
+    "Registry", "RegistryError", "Resolver", "attribute_batch", "check_registry", "generate", "targets_of", "write_registry",
+]  # fmt: skip
+
+Zones = tuple[tuple[str, ...], ...]
+CHUNK = 1000
+_CACHE = 200_000
+_LOCAL = frozenset("镇乡村") | {"街道", "社区"}
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a mention means: a unit or none, with the status and the reason."""
+
+    unit: Unit | None
+    status: str
+    confidence: float
+    why: str
+
+
+UNKNOWN = Resolution(None, "unresolved", 0.0, "not_in_registry")
+NO_PLACE = Resolution(None, "unresolved", 0.0, "no_place")
+NOT_VALID = Resolution(None, "unresolved", 0.0, "not_valid_on_day")
+CONTESTED = Resolution(None, "contested", 0.3, "several_units")
+
+
+@dataclass(slots=True)
+class _Message:
+    """What one message says about units: mentions by field, places by zone."""
+
+    mentions: list[tuple[str, Mention]] = field(default_factory=list)
+    zones: dict[str, list[str]] = field(default_factory=dict)
+
+
+class Resolver:
+    """Finds and resolves mentions against one registry. Keep it for many batches: it remembers what it has met."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        calls = {call for unit in registry.units for call in registry.calls(unit)}
+        self.finder = Finder(calls, registry.place_names)
+        dated = {unit.valid_from for unit in registry.units}
+        dated |= {unit.valid_to + dt.timedelta(days=1) for unit in registry.units if unit.valid_to}
+        self._changes = sorted(dated)
+        self._stems = {n[:-1]: n for n in registry.place_names if len(n) > 2 and n[-1] in "省市区县"}
+        self._memory: dict[tuple[Shape, Zones, int], Resolution] = {}
+
+    def epoch(self, day: dt.date) -> int:
+        """Days between two changes of the registry resolve alike."""
+        return bisect_right(self._changes, day)
+
+    def resolve(self, shape: Shape, zones: Zones, day: dt.date) -> Resolution:
+        """The unit that `shape` means in a message whose places are `zones`, best zone first, on `day`."""
+        key = (shape, zones, self.epoch(day))
+        found = self._memory.get(key)
+        if found is None:
+            if len(self._memory) > _CACHE:
+                self._memory.clear()
+            found = self._memory[key] = self._resolve(shape, zones, day)
+        return found
+
+    def place_keys(self, names: Sequence[str]) -> tuple[tuple[str, ...], bool]:
+        """The registry's places that a chain of names can mean, and whether the innermost name is among them."""
+        keys: tuple[str, ...] = ()
+        inner = True
+        for name in names:
+            here = self.registry.place_names.get(name) or self.registry.place_names.get(self._stems.get(name, ""), ())
+            if keys and here:
+                here = tuple(h for h in here if any(k in self.registry.above(h) for k in keys)) or here
+            inner = bool(here)
+            keys = here or keys
+        return keys, inner
+
+    def _resolve(self, shape: Shape, zones: Zones, day: dt.date) -> Resolution:
+        for full in (f"{''.join(shape.places)}{shape.name}{shape.head}", f"{shape.name}{shape.head}"):
+            if len(full) > len(shape.head) and (units := on(self.registry.by_name.get(full, ()), day)):
+                return _one(units, "named", 0.97, "full_name")
+        calls = self._calls(shape)
+        keys, inner = self.place_keys(shape.places)
+        if shape.places and not keys:
+            return self._within(shape, zones, calls, day)
+        if keys:
+            return self._at_place(shape, keys, inner, calls, zones, day)
+        if shape.name:
+            units = on(self.registry.by_call.get(shape.name + shape.head, ()), day)
+            return _one(units, "named", 0.9, "full_name") if len(units) == 1 else self._free(shape, zones, day)
+        return self._inherit(calls, shape.level, zones, day)
+
+    def _calls(self, shape: Shape) -> tuple[str, ...]:
+        """What the registry may call it: with its free name, as written, by its role's organ, by the superior organ."""
+        alias = words().roles.get(shape.head, "")
+        listed = (shape.name + shape.head, shape.over + shape.head, shape.head, alias, shape.over)
+        return tuple(dict.fromkeys(call for call in listed if call))
+
+    def _units_at(self, place: str, calls: Sequence[str], day: dt.date) -> tuple[list[Unit], str]:
+        for call in calls:
+            if units := on(self.registry.by_alias.get((place, call), ()), day):
+                return units, call
+        return [], ""
+
+    def _at_place(
+        self, shape: Shape, keys: Sequence[str], inner: bool, calls: Sequence[str], zones: Zones, day: dt.date
+    ) -> Resolution:
+        """The mention names its place."""
+        if len(keys) > 1:
+            near = {place for zone in zones for at in zone for place in self.registry.above(at)}
+            keys = [key for key in keys if any(at in near for at in list(self.registry.above(key))[1:])] or keys
+            if len(keys) > 1:
+                return CONTESTED
+        key = keys[0]
+        if not shape.head and not shape.over:
+            heads = on(self.registry.head_of(key), day)
+            return _one(heads, "named" if inner else "inferred", 0.9 if inner else 0.5, "place" if inner else "parent_of")
+        if not inner or shape.name:
+            local = _local(key)
+            units, _ = self._units_at(key, calls[:2] if shape.name else calls, day)
+            if units:
+                return _one(units, "inferred", 0.6, "parent_of")
+            heads = on(self.registry.head_of(key), day)
+            return _one(heads, "inferred", 0.5, "parent_of") if local and heads else UNKNOWN
+        for step, place in enumerate(self.registry.above(key)):
+            units, call = self._units_at(place, calls, day)
+            if units and call == shape.over and call != shape.head:
+                return _one(units, "inferred", 0.6, "parent_of")
+            if units:
+                return _one(units, "inferred", 0.65, "alias+ancestor") if step else _one(units, "named", 0.95, "alias+place")
+            if step == 1:
+                break
+        return NOT_VALID if any((key, call) in self.registry.by_alias for call in calls) else UNKNOWN
+
+    def _within(self, shape: Shape, zones: Zones, calls: Sequence[str], day: dt.date) -> Resolution:
+        """Every place of the mention is unknown: only a unit's own full name can help."""
+        units = on(self.registry.by_call.get("".join(shape.places) + shape.name + shape.head, ()), day)
+        return _one(units, "named", 0.9, "full_name") if len(units) == 1 else UNKNOWN
+
+    def _free(self, shape: Shape, zones: Zones, day: dt.date) -> Resolution:
+        """A school or station by a free name: known under the message's place, or its town stands in for it."""
+        found = self._inherit((shape.name + shape.head,), "", zones, day)
+        return found if found.unit else UNKNOWN
+
+    def _inherit(self, calls: Sequence[str], level: str, zones: Zones, day: dt.date) -> Resolution:
+        """The mention names no place: the places of the message do, zone by zone."""
+        for rank, zone in enumerate(zones):
+            found: dict[str, list[Unit]] = {}
+            for key in zone:
+                for place in self.registry.above(key):
+                    if level and not self.registry.short_place(place).endswith(level):
+                        continue
+                    if units := self._units_at(place, calls, day)[0]:
+                        found[place] = units
+                        break
+            above = {place for key in found for place in list(self.registry.above(key))[1:]}
+            best = [units for place, units in found.items() if place not in above]
+            if len(best) > 1:
+                return CONTESTED
+            if best:
+                return _one(best[0], "inferred", (0.8, 0.7, 0.7, 0.65)[min(rank, 3)], "alias+inherited_place")
+        for call in calls:
+            units = on(self.registry.by_call.get(call, ()), day)
+            if len({unit.code for unit in units}) == 1:
+                return Resolution(units[0], "inferred", 0.6, "only_one")
+            if units:
+                return NO_PLACE
+        return UNKNOWN
+
+
+def _local(place: str) -> bool:
+    return place[-1] in _LOCAL or place[-2:] in _LOCAL
+
+
+def _one(units: Sequence[Unit], status: str, confidence: float, why: str) -> Resolution:
+    if len({unit.code for unit in units}) > 1:
+        return CONTESTED
+    return Resolution(units[0], status, confidence, why) if units else UNKNOWN
+
+
+def read_messages(resolver: Resolver, messages: Sequence[dict[str, Any]]) -> list[_Message]:
+    """Finds in many messages at once: title, body, and what the source says of unit and place."""
+    fields = ("title", "body", "unit_hint", "place")
+    out = [_Message() for _ in messages]
+    for mention in resolver.finder.find([message.get(name) or "" for message in messages for name in fields]):
+        at, name = out[mention.doc // 4], fields[mention.doc % 4]
+        if mention.shape.places:
+            at.zones.setdefault(name, []).extend(resolver.place_keys(mention.shape.places)[0])
+        if mention.mention and name != "place":
+            at.mentions.append((name, mention))
+    for message, at in zip(messages, out, strict=True):
+        if (place := message.get("place")) and not at.zones.get("place"):
+            at.zones["place"] = list(resolver.place_keys([place])[0])
+        at.mentions.reverse()
+    return out
+
+
+def _zones(found: _Message) -> Zones:
+    return tuple(tuple(sorted(set(found.zones.get(name, ())))) for name in ("title", "body", "unit_hint", "place"))
+
+
+def attribute(resolver: Resolver, messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Attribution rows of messages that have the columns of clean_message."""
+    out = []
+    for message, found in zip(messages, read_messages(resolver, messages), strict=True):
+        zones, day = _zones(found), message["posted_at"].date()
+        own = [(name, mention) for name, mention in found.mentions if name != "unit_hint"]
+        for name, mention in own:
+            row = _row(message["message_id"], resolver.resolve(mention.shape, zones, day))
+            text = message[name]
+            start, end = mention.start, mention.end
+            row |= {"mention": text[start:end], "field": name, "start": start, "stop": end, "blamed": mention.blamed}
+            out.append(row)
+        hints = [m for name, m in found.mentions if name == "unit_hint"] if not own else []
+        for mention in hints[:1]:
+            meant = resolver.resolve(mention.shape, zones, day)
+            if meant.unit:
+                hinted = Resolution(meant.unit, "inferred", min(meant.confidence, 0.7), "unit_hint")
+                row = _row(message["message_id"], hinted)
+                out.append(row | {"mention": "", "field": "source", "start": 0, "stop": 0, "blamed": False})
+    return out
+
+
+def _row(message_id: str, meant: Resolution) -> dict[str, Any]:
+    return {
+        "message_id": message_id, "unit_code": meant.unit.code if meant.unit else None, "status": meant.status,
+        "confidence": meant.confidence, "why": meant.why,
+    }  # fmt: skip
+
+
+def attribute_batch(messages: pa.Table, registry: Registry | Resolver) -> pa.Table:
+    """Attribution rows for `messages` (columns of clean_message).
+
+    Pass one Resolver for many batches; a Registry works too and is prepared anew each time.
+    """
+    resolver = registry if isinstance(registry, Resolver) else Resolver(registry)
+    columns = messages.select(["message_id", "title", "body", "place", "unit_hint", "posted_at"])
+    parts = [rows(Attribution, attribute(resolver, batch.to_pylist())) for batch in columns.to_batches(max_chunksize=CHUNK)]
+    return pa.concat_tables(parts) if parts else rows(Attribution, [])
+
+
+def targets_of(
+    title: str, text: str, place: str | None, registry: Registry | Resolver, day: dt.date | None = None
+) -> list[dict[str, Any]]:
+    """Mentions of one message for `classify`: mention, field (title or text), start, end, unit, status, confidence."""
+    resolver = registry if isinstance(registry, Resolver) else Resolver(registry)
+    return targets_of_many([{"title": title, "body": text, "place": place, "posted_at": day}], resolver)[0]
+
+
+def targets_of_many(messages: Iterable[dict[str, Any]], resolver: Resolver) -> list[list[dict[str, Any]]]:
+    """`targets_of` for many messages with title, body and, where known, place and posted_at (a date)."""
+    messages = list(messages)
+    out = []
+    for message, found in zip(messages, read_messages(resolver, messages), strict=True):
+        zones, day = _zones(found), message.get("posted_at") or dt.date.today()  # noqa: DTZ011 - an undated message is of today
+        targets = []
+        for name, mention in found.mentions:
+            meant = resolver.resolve(mention.shape, zones, day)
+            targets.append({
+                "mention": message[name][mention.start : mention.end], "field": "text" if name == "body" else name,
+                "start": mention.start, "end": mention.end, "unit_code": meant.unit.code if meant.unit else None,
+                "unit_name": meant.unit.name if meant.unit else None, "status": meant.status,
+                "confidence": meant.confidence, "blamed": mention.blamed, "why": meant.why,
+            })  # fmt: skip
+        out.append(targets)
+    return out
