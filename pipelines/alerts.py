@@ -24,6 +24,8 @@ SILENT_AFTER = 3  # days of a week, before a silent source in it is worth an ale
 SEVERITY = {"surge": 2, "repeat": 2, "silent_source": 1}
 KINDS = {"surge": "异常升高", "grave": "严重问题", "repeat": "多人反映同一事", "silent_source": "来源中断"}
 
+FACTS = ("alert_id", "kind", "week", "unit_code", "code", "event_id", "source", "severity", "summary")  # never `messages`
+
 log = structlog.get_logger()
 
 
@@ -58,11 +60,12 @@ def raise_alerts(warehouse: Warehouse, week: str, today: dt.date, settings: Sett
 
 
 def _row(item: dict[str, Any], week: str, small: int) -> dict[str, Any]:
-    what = {name: item.get(name) for name in ("kind", "unit_code", "code", "event_id", "source")}
-    severity = CODES[what["code"]].severity if what["code"] else 0
+    what: dict[str, str | None] = {name: item.get(name) for name in ("unit_code", "code", "event_id", "source")}
+    severity = CODES[item["code"]].severity if item.get("code") else 0
     return {
         **what,
-        "alert_id": "a" + _digest(what["kind"], week, *(what[n] or "" for n in ("unit_code", "code", "event_id", "source")))[:12],
+        "kind": item["kind"],
+        "alert_id": "a" + _digest(item["kind"], week, *(value or "" for value in what.values()))[:12],
         "week": week,
         "severity": max(severity, SEVERITY.get(item["kind"], 1)),
         "messages": item["messages"],
@@ -91,24 +94,28 @@ def _summary(item: dict[str, Any], week: str, small: int) -> str:
 
 def _surges(warehouse: Warehouse, week: str) -> list[dict[str, Any]]:
     """The week's surges; a unit as a whole is left out where one of its codes says it more exactly."""
-    return warehouse.query(sql_of("alerts", "surge.sql"), [week]).to_pylist()
+    return _found(warehouse, "surge", [week])
 
 
 def _grave(warehouse: Warehouse, week: str) -> list[dict[str, Any]]:
     grave = [code.code for code in CODES.values() if code.severity == 3]
     with warehouse.given(grave_code=pa.table({"code": pa.array(grave, pa.string())})):
-        return warehouse.query(sql_of("alerts", "grave.sql"), [GRAVE_FROM, week]).to_pylist()
+        return _found(warehouse, "grave", [GRAVE_FROM, week])
 
 
 def _repeats(warehouse: Warehouse, week: str, settings: Settings) -> list[dict[str, Any]]:
     people = settings.statistics.repeat_complainants
-    return warehouse.query(sql_of("alerts", "repeat.sql"), [week, week, people, people]).to_pylist()
+    return _found(warehouse, "repeat", [week, week, people, people])
 
 
 def _silent(warehouse: Warehouse, week: str, today: dt.date) -> list[dict[str, Any]]:
     if (today - week_start(week)).days < SILENT_AFTER:
         return []
-    return warehouse.query(sql_of("alerts", "silent_source.sql"), [week]).to_pylist()
+    return _found(warehouse, "silent_source", [week])
+
+
+def _found(warehouse: Warehouse, kind: str, params: list[Any]) -> list[dict[str, Any]]:
+    return list(warehouse.query(sql_of("alerts", f"{kind}.sql"), params).to_pylist())
 
 
 def acknowledge(warehouse: Warehouse, alert_id: str, by: str, note: str = "") -> None:
@@ -176,9 +183,8 @@ def _try(row: dict[str, Any], route: Route | None, settings: Settings, outbox: P
         return f"{row['route']}: no such receiver in the settings any more"
     notice = _notice(row, settings)
     try:
-        _keep(
-            outbox / f"{row['delivery_id']}{'.eml' if route.kind == 'email' else '.json'}", compose(route, notice, settings.smtp)
-        )
+        ending = ".eml" if route.kind == "email" else ".json"
+        _keep(outbox / (row["delivery_id"] + ending), compose(route, notice, settings.smtp))
         send(route, notice, settings.smtp)
     except SendError as error:
         return str(error)
@@ -193,9 +199,7 @@ def _notice(row: dict[str, Any], settings: Settings) -> Notice:
     if row["event_id"]:
         lines.append(f"事件编号:{row['event_id']}")
     lines += ["本件为群众反映的汇总,未经核实;请登录系统签收。", settings.office.name]
-    facts = {
-        name: row[name] for name in ("alert_id", "kind", "week", "unit_code", "code", "event_id", "source", "severity", "summary")
-    }
+    facts = {name: row[name] for name in FACTS}
     return Notice(row["delivery_id"], f"【风向标预警】{kind} {row['week']}", "\n".join(lines), facts)
 
 

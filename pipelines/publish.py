@@ -106,7 +106,6 @@ def _given(small_cell: int) -> dict[str, pa.Table]:
 
 def _write_dictionary(connection: duckdb.DuckDBPyConnection) -> None:
     """`COMMENT ON` everything, and the same as the table `dictionary`."""
-    rows = [(*row, "") for row in [("table_name", "表或视图"), ("column_name", "列"), ("type", "类型"), ("meaning", "含义")]]
     entries: list[tuple[str, str, str, str]] = []
     for kind, name in [*(("TABLE", name) for name in tables()), *(("VIEW", name) for name in views())]:
         about, meanings = _meanings("snapshot" if kind == "TABLE" else "views", name)
@@ -122,7 +121,7 @@ def _write_dictionary(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE TABLE dictionary AS SELECT * FROM given_entries")
     connection.unregister("given_entries")
     connection.execute("COMMENT ON TABLE dictionary IS '数据字典:每张表、每个视图的每一列'")
-    for column, meaning, _ in rows:
+    for column, meaning in (("table_name", "表或视图"), ("column_name", "列"), ("type", "类型"), ("meaning", "含义")):
         connection.execute(f"COMMENT ON COLUMN dictionary.\"{column}\" IS '{meaning}'")
 
 
@@ -210,17 +209,14 @@ def run_sql(data: DataDir, query: str) -> pa.Table:
 def data_dictionary_markdown(snapshot: Path) -> str:
     """The data dictionary as Markdown, from a snapshot's own comments (`docs/data-dictionary.md`)."""
     with open_snapshot(snapshot) as connection:
-        about = dict(
-            connection.execute(
-                "SELECT table_name, comment FROM duckdb_tables() UNION ALL SELECT view_name, comment FROM duckdb_views() WHERE NOT internal"
-            ).fetchall()
-        )
+        about = dict(connection.execute("SELECT table_name, comment FROM duckdb_tables()").fetchall())
+        about |= dict(connection.execute("SELECT view_name, comment FROM duckdb_views() WHERE NOT internal").fetchall())
         rows = connection.execute("SELECT table_name, column_name, type, meaning FROM dictionary").fetchall()
     lines = [
         "# 数据字典 Data dictionary",
         "",
-        "The published snapshot, `published/weathervane.duckdb`. Written from the contracts and the heads of the SQL files; a test",
-        "holds it up to date. Views start with `v_`. The same text stands in the snapshot itself: `SELECT * FROM dictionary`.",
+        "The published snapshot, `published/weathervane.duckdb`. Written from the contracts and the heads of the SQL",
+        "files; a test holds it up to date. Views start with `v_`. It stands in the snapshot too: `SELECT * FROM dictionary`.",
     ]
     for name in dict.fromkeys(row[0] for row in rows):
         lines += ["", f"## {name}", "", about[name], "", "| 列 | 类型 | 含义 |", "|---|---|---|"]

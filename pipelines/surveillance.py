@@ -158,6 +158,6 @@ def _read_series(path: Path) -> tuple[list[str], list[str], NDArray[np.float64],
     rows, columns = {name: at for at, name in enumerate(names)}, {week: at for at, week in enumerate(weeks)}
     counts = np.full((len(names), len(weeks)), np.nan)
     exposure = np.full((len(names), len(weeks)), np.nan)
-    for (name, week), (count, exposed) in cells.items():
-        counts[rows[name], columns[week]], exposure[rows[name], columns[week]] = count, exposed
+    for (name, week), cell in cells.items():
+        counts[rows[name], columns[week]], exposure[rows[name], columns[week]] = cell
     return names, weeks, counts, None if np.isnan(exposure).all() else exposure

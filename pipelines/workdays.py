@@ -24,9 +24,8 @@ def is_workday(day: dt.date) -> bool:
     """Whether offices work on `day`: made-up weekends count, holidays on weekdays do not. Raises CalendarError."""
     first, last = covered_years()
     if not first <= day.year <= last:
-        raise CalendarError(
-            f"{day.year}: the official holidays of this year are not known (known: {first}-{last}); upgrade the package chinesecalendar"
-        )
+        known = f"known: {first}-{last}; upgrade the package chinesecalendar"
+        raise CalendarError(f"{day.year}: the official holidays of this year are not known ({known})")
     return bool(chinese_calendar.is_workday(day))
 
 

@@ -25,7 +25,7 @@ expected AS (
         coalesce(g.messages, 0) AS messages,
         coalesce(g.days, 0) AS days,
         -- NULL starts: declared, but nothing ever came, so it is not in use yet
-        coalesce(greatest(0, date_diff('day', greatest(w.opens, k.starts), w.closes) + 1), 0) AS open_days,
+        CASE WHEN k.starts IS NULL THEN 0 ELSE greatest(0, date_diff('day', greatest(w.opens, k.starts), w.closes) + 1) END AS open_days,
         coalesce(k.at_least, 0) AS least_a_day,
         k.at_most AS most_a_day
     FROM known AS k

@@ -44,8 +44,8 @@ SELECT
     c.messages,
     c.events,
     c.messages / c.about AS share,
-    (c.messages + 1.9207 - 1.96 * sqrt(c.messages * (c.about - c.messages) / c.about + 0.9604)) / (c.about + 3.8416) AS share_low,
-    (c.messages + 1.9207 + 1.96 * sqrt(c.messages * (c.about - c.messages) / c.about + 0.9604)) / (c.about + 3.8416) AS share_high,
+    greatest(0, (c.messages + 1.9208 - 1.96 * sqrt(c.messages * (c.about - c.messages) / c.about + 0.9604)) / (c.about + 3.8416)) AS share_low,
+    least(1, (c.messages + 1.9208 + 1.96 * sqrt(c.messages * (c.about - c.messages) / c.about + 0.9604)) / (c.about + 3.8416)) AS share_high,
     rank() OVER (PARTITION BY c.week ORDER BY c.events DESC) AS place
 FROM counts AS c
 LEFT JOIN names AS n ON n.code = c.unit_code
