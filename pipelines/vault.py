@@ -163,7 +163,7 @@ class Vault:
         """Stores (row, complainant key) pairs in one transaction; a row equal to its newest version is counted as same."""
         counted = Received(seen=len(rows))
         today = (received_on or dt.datetime.now(SHANGHAI).date()).isoformat()
-        with self._transaction():
+        with self.transaction():
             for raw, complainant in rows:
                 message_id = self.message_id(raw.source, raw.native_id)
                 facts = json.dumps([raw.fields, raw.withdrawn], ensure_ascii=False, sort_keys=True)
@@ -177,8 +177,8 @@ class Vault:
                 counted.new, counted.updated = counted.new + (newest is None), counted.updated + (newest is not None)
                 nonce, sealed = self._seal(message_id, {"fields": raw.fields, "place": raw.place}, raw.original)
                 self._db.execute(
-                    "INSERT INTO raw_message (message_id, source, digest, complainant_key, withdrawn, received_on, nonce, payload)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO raw_message (message_id, source, digest, complainant_key, withdrawn, received_on, nonce,"
+                    " payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (message_id, raw.source, digest, complainant, raw.withdrawn, today, nonce, sealed),
                 )
         return counted
@@ -236,7 +236,8 @@ class Vault:
     def log_intake(self, source: str, origin: str, received: Received) -> None:
         """Writes down what became of one file or crawl."""
         self._db.execute(
-            "INSERT INTO intake (source, origin, received_at, seen, new, updated, same, ignored, quarantined) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO intake (source, origin, received_at, seen, new, updated, same, ignored, quarantined)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 source,
                 origin,
@@ -281,7 +282,7 @@ class Vault:
     def erase(self, complainant_key: str, actor: str, reason: str) -> list[str]:
         """Deletes every version that a person wrote, for good; gives the message ids, to be taken out of the warehouse."""
         self.audit(actor, "erase", complainant_key, reason)
-        with self._transaction():
+        with self.transaction():
             gone = self._db.execute("DELETE FROM raw_message WHERE complainant_key = ? RETURNING message_id", (complainant_key,))
             ids = sorted({row[0] for row in gone})
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -290,7 +291,7 @@ class Vault:
     def retain(self, received_before: dt.date, actor: str) -> int:
         """Empties the payload of versions older than the retention rule; the keyed digests stay, so nothing comes in twice."""
         self.audit(actor, "retain", received_before.isoformat(), "retention rule")
-        with self._transaction():
+        with self.transaction():
             rows = self._db.execute(
                 "SELECT record_id, message_id FROM raw_message WHERE received_on < ? AND length(payload) > 64",
                 (received_before.isoformat(),),
@@ -303,7 +304,7 @@ class Vault:
 
     def audit(self, actor: str, action: str, subject: str, reason: str) -> None:
         """Adds a row to the audit log, chained to the one before it."""
-        with self._transaction():
+        with self.transaction():
             before = self._db.execute("SELECT chain FROM audit ORDER BY entry DESC LIMIT 1").fetchone()
             at = _now()
             chain = self._keys.keyed("audit", before[0] if before else "", at, actor, action, subject, reason)
@@ -323,7 +324,8 @@ class Vault:
             before = chain
         return True
 
-    def _transaction(self) -> "_Immediate":
+    def transaction(self) -> "_Immediate":
+        """What is written inside is written whole or not at all; may be nested, the outermost one commits."""
         return _Immediate(self._db)
 
     def _seal(self, bound_to: str, facts: dict[str, Any], original: bytes) -> tuple[bytes, bytes]:
@@ -345,13 +347,16 @@ class _Immediate:
     """BEGIN IMMEDIATE … COMMIT, so that a second writer waits instead of failing half-way."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+        self._db, self._outermost = db, False
 
     def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
+        self._outermost = not self._db.in_transaction
+        if self._outermost:
+            self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._db.execute("ROLLBACK" if kind else "COMMIT")
+        if self._outermost:
+            self._db.execute("ROLLBACK" if kind else "COMMIT")
 
 
 def _now() -> str:

@@ -28,6 +28,7 @@ FLOORS: dict[str, int] = {
     "pipelines.identifiers": 1,
     "pipelines.names": 1,
     "pipelines.moments": 1,
+    "pipelines.headings": 1,
     "pipelines.lines": 1,
     # 2: paths, secrets, declarations
     "crawlers.memory": 2,
@@ -35,6 +36,9 @@ FLOORS: dict[str, int] = {
     "pipelines.mentions": 2,
     "pipelines.registry_check": 2,
     "pipelines.unit_generator": 2,
+    "pipelines.read_delimited": 2,
+    "pipelines.read_json": 2,
+    "pipelines.read_workbook": 2,
     "pipelines.vault": 2,
     "pipelines.warehouse": 2,
     "pipelines.redact": 2,
