@@ -34,6 +34,7 @@ FLOORS: dict[str, int] = {
     "crawlers.memory": 2,
     "crawlers.sources": 2,
     "pipelines.mentions": 2,
+    "pipelines.sketches": 2,
     "pipelines.registry_check": 2,
     "pipelines.unit_generator": 2,
     "pipelines.read_delimited": 2,
