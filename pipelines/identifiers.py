@@ -45,7 +45,7 @@ _CHAT = re.compile(
     r"(?P<name>(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9_-]{4,19}|[0-9][A-Za-z0-9_-]{5,19})"
     r"|(?P<latin>(?<![A-Za-z])(?:[Ww]ei?[Xx]in|[Ww]e[Cc]hat|WX|wx)[号： :]{1,4}[A-Za-z][A-Za-z0-9_-]{4,19})"
 )
-_CHAT_GATE = re.compile(r"信|[Vv][Xx]|支付宝|抖音|快手|陌陌|[Ww][Ee][Ii]?[Xx]|[Ww]e[Cc]|[Ww][Xx]")
+_CHAT_WORDS = ("微信", "薇信", "威信", "V信", "v信", "VX", "vx", "Vx", "WX", "wx", "eixin", "echat", "eChat", "支付宝", "抖音", "快手", "陌陌")
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼楚西"
 _PLATE = re.compile(
     rf"[{_PROVINCES}][A-Za-z][0-9]?[ ·•.-]{{0,2}}(?=[A-Za-z0-9]*[0-9][A-Za-z]?[0-9])[A-Za-z0-9]{{4,6}}[警学挂港澳领]?(?![A-Za-z0-9次])"
@@ -58,13 +58,13 @@ _BARE_PLATE = re.compile(r"(?<![A-Za-z0-9])[A-Z]·(?=[A-Z0-9]*[0-9])[A-Z0-9]{5,6
 
 _SPELLED = {ord(c): str(i) for row in ("〇一二三四五六七八九", "零壹贰叁肆伍陆柒捌玖", "⓪①②③④⑤⑥⑦⑧⑨") for i, c in enumerate(row)}
 _SPELLED |= {ord("幺"): "1", ord("两"): "2", ord("O"): "0", ord("o"): "0"}
-_SPELLED_RUN = re.compile(
-    r"[〇零一二三四五六七八九幺壹贰叁肆伍陆柒捌玖⓪①-⑨0-9oO](?:[ -]?[〇零一二三四五六七八九幺壹贰叁肆伍陆柒捌玖⓪①-⑨0-9oO]){9,17}"
-)
+_SPELLED_DIGIT = "[〇零一二三四五六七八九幺壹贰叁肆伍陆柒捌玖⓪①-⑨0-9oO]"
+_SPELLED_RUN = re.compile(rf"{_SPELLED_DIGIT}(?:[ -]?{_SPELLED_DIGIT}){{9,17}}")
 
 _PROVINCE_CODES = frozenset(
-    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()
+    str(code) for codes in ((11, 16), (21, 24), (31, 38), (41, 47), (50, 55), (61, 66), (71, 72), (81, 84)) for code in range(*codes)
 )
+_KINDS = ((_IDNUM, "IDNUM"), (_IDNUM_MASKED, "IDNUM"), (_MOBILE, "PHONE"), (_CARD, "ACCOUNT"), (_LANDLINE, "PHONE"))
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
@@ -73,7 +73,7 @@ def find(text: str) -> list[Hit]:
     hits: list[Hit] = []
     if "@" in text:
         hits += [(m.start(), m.end(), "ACCOUNT") for m in _EMAIL.finditer(text)]
-    if _CHAT_GATE.search(text):
+    if any(word in text for word in _CHAT_WORDS):
         for m in _CHAT.finditer(text):
             hits.append((*m.span("name" if m["name"] else "latin"), "ACCOUNT"))
     hits += _plates(text)
@@ -101,15 +101,10 @@ def _in_run(text: str, start: int, end: int) -> Iterator[Hit]:
     run = text[start:end]
     order = _ORDER.search(before) is not None and _PHONE_WORD.search(before) is None
     found = False
-    for pattern, kind, holds in (
-        (_IDNUM, "IDNUM", lambda m: _is_identity(_digits(m), _ID_WORD.search(before) is not None, order)),
-        (_IDNUM_MASKED, "IDNUM", lambda m: len(m[0]) > 11 or _ID_WORD.search(before) is not None),
-        (_MOBILE, "PHONE", lambda m: sum(c.isdigit() for c in m[0]) >= 5 and not order),
-        (_CARD, "ACCOUNT", lambda m: _is_card(_digits(m), _BANK_WORD.search(before) is not None, order)),
-        (_LANDLINE, "PHONE", lambda m: not order),
-    ):
+    for pattern, kind in _KINDS:
         for match in pattern.finditer(run):
-            if holds(match) and not _AMOUNT.match(text, start + match.end()) or match[0].startswith("0000-"):
+            amount = _AMOUNT.match(text, start + match.end()) is not None
+            if match[0].startswith("0000-") or (not amount and _holds(pattern, match, before, order)):
                 found = True
                 yield start + match.start(), start + match.end(), kind
                 run = run[: match.start()] + "\x00" * (match.end() - match.start()) + run[match.end() :]
@@ -117,17 +112,27 @@ def _in_run(text: str, start: int, end: int) -> Iterator[Hit]:
         yield from _by_word(text, start, end, before)
 
 
+def _holds(pattern: re.Pattern[str], match: re.Match[str], before: str, order: bool) -> bool:
+    """Whether digits of the right form are what the form says, given the words before them."""
+    if pattern is _IDNUM:
+        return _is_identity(_digits(match), _ID_WORD.search(before) is not None, order)
+    if pattern is _IDNUM_MASKED:
+        return len(match[0]) > 11 or _ID_WORD.search(before) is not None
+    if pattern is _CARD:
+        return _is_card(_digits(match), _BANK_WORD.search(before) is not None, order)
+    return not order and sum(c.isdigit() for c in match[0]) >= 5
+
+
 def _by_word(text: str, start: int, end: int, before: str) -> Iterator[Hit]:
     """A run that only the word before it explains: a local number, an account, a QQ number, a partly masked number."""
     run = text[start:end].rstrip(" \n\t.·_—()（）/-")
     count = sum(c.isdigit() for c in run)
-    if _QQ_WORD.search(before) and 5 <= count <= 12:
-        yield start, start + len(run), "ACCOUNT"
-    elif _BANK_WORD.search(before) and 8 <= count <= 24 and not _AMOUNT.match(text, start + len(run)):
+    amount = _AMOUNT.match(text, start + len(run)) is not None
+    if (_QQ_WORD.search(before) and 5 <= count <= 12) or (_BANK_WORD.search(before) and 8 <= count <= 24 and not amount):
         yield start, start + len(run), "ACCOUNT"
     elif _ID_WORD.search(before) and 4 <= count <= 19 and len(run) >= 14:
         yield start, start + len(run), "IDNUM"
-    elif _PHONE_WORD.search(before) and 7 <= count <= 14 and not _AMOUNT.match(text, start + len(run)):
+    elif _PHONE_WORD.search(before) and 7 <= count <= 14 and not amount:
         yield start, start + len(run), "PHONE"
 
 
@@ -171,11 +176,12 @@ def luhn(digits: str) -> bool:
 
 
 def _plates(text: str) -> list[Hit]:
-    found = [m for m in _PLATE.finditer(text)]
+    found = list(_PLATE.finditer(text))
     short_too = any(sum(c.isalnum() for c in m[0]) >= 7 for m in found) or "车牌" in text
     hits = [(m.start(), m.end(), "PLATE") for m in found if short_too and sum(c.isalnum() for c in m[0]) >= 6]
     if "牌" in text or "车" in text:
         hits += [(*m.span("plate"), "PLATE") for m in _PLATE_WORD.finditer(text)]
+    if "·" in text and "车" in text:
         hits += [(m.start(), m.end(), "PLATE") for m in _BARE_PLATE.finditer(text)]
     return hits
 

@@ -42,6 +42,7 @@ def find_entities(title: str, text: str, known: Iterable[tuple[str, str]] = ()) 
     """
     folded = {"title": fold(title), "text": fold(text)}
     people = dict(zip(folded, names.find(*folded.values()), strict=True))
+    homes = dict(zip(folded, addresses.find(*folded.values()), strict=True))
     given = [(kind, plain) for kind, string in known if len(plain := fold(string).strip()) >= 2]
     found: list[Entity] = []
     for where, plain in folded.items():
@@ -49,7 +50,7 @@ def find_entities(title: str, text: str, known: Iterable[tuple[str, str]] = ()) 
             continue
         spans = [Entity(kind, _role(plain, kind, start, end), where, start, end) for start, end, kind in identifiers.find(plain)]
         spans += [
-            Entity("ADDRESS", _role(plain, "ADDRESS", start, end), where, start, end) for start, end in addresses.find(plain)
+            Entity("ADDRESS", _role(plain, "ADDRESS", start, end), where, start, end) for start, end in homes[where]
         ]
         spans += [Entity("PERSON", name.role, where, name.start, name.end) for name in people[where]]
         spans += [
