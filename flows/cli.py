@@ -121,8 +121,6 @@ def main() -> None:
             say(f"weathervane: {error}", error=True)
             sys.exit(2)
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        say(
-            f"weathervane: {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}; this is a fault of the program, please report it",
-            error=True,
-        )
+        where = f"{Path(frame.filename).name}:{frame.lineno}"
+        say(f"weathervane: {type(error).__name__} at {where}; this is a fault of the program, please report it", error=True)
         sys.exit(1)

@@ -16,7 +16,9 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def ingest(files: list[Path], source: Annotated[str, typer.Option(help="slug of its declaration")], data: DataOption = None) -> None:
+def ingest(
+    files: list[Path], source: Annotated[str, typer.Option(help="slug of its declaration")], data: DataOption = None
+) -> None:
     """Take in exports: .csv .tsv .xlsx .json .jsonl, any of UTF-8, UTF-8-BOM, GB18030, UTF-16. 导入"""
     from flows.runtime import data_at, open_vault, sources_of
     from pipelines.ingest import IngestError, ingest_file
@@ -82,7 +84,9 @@ def evaluate(gold: Path, data: DataOption = None, as_json: JsonOption = False) -
 def train(
     labels: Annotated[list[Path] | None, typer.Option(help="labelled messages (JSONL), beside the written corpus")] = None,
     unlabelled: Annotated[list[Path] | None, typer.Option(help="messages without labels, for word statistics")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="where to save; default the data directory's model")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="where to save; default the data directory's model")
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,7 +111,9 @@ def review(
         say(review_in_terminal(data_dir(data), reviewer))
 
 
-def reveal(message_id: str, reason: Annotated[str, typer.Option(help="why; kept in the audit log")], data: DataOption = None) -> None:
+def reveal(
+    message_id: str, reason: Annotated[str, typer.Option(help="why; kept in the audit log")], data: DataOption = None
+) -> None:
     """Show one unredacted message; the one way to it, audited. 调阅原文"""
     from flows.runtime import actor, data_at, open_vault
 

@@ -22,14 +22,17 @@ def generate(
     output: Annotated[Path, typer.Option("-o", "--output")],
 ) -> None:
     """Make a registry from places and the standard set of departments. 生成名录"""
-    from pipelines.registry import generate_registry
+    from pipelines.unit_generator import generate as generate_rows
+    from pipelines.unit_generator import write_registry
 
-    say(f"{output}: {generate_registry(places, output)} units")
+    rows = generate_rows(places)
+    write_registry(rows, output)
+    say(f"{output}: {len(rows)} units")
 
 
 def check(path: Path) -> None:
     """Check a registry; every problem with file, line and mend. 检查名录"""
-    from pipelines.registry import check_registry
+    from pipelines.registry_check import check_registry
 
     problems = check_registry(path)
     for problem in problems[:50]:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DataOption = Annotated[Path | None, typer.Option("--data", help="the data directory; default WEATHERVANE_DATA or ./weathervane-data")]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="the data directory; default WEATHERVANE_DATA or ./weathervane-data")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 
 

@@ -11,7 +11,9 @@ from pipelines.vault import SHANGHAI
 from pipelines.warehouse import DataDir
 
 
-def run_daily(data: DataDir, *, since: dt.date | None = None, until: dt.date | None = None, fetch: bool = True) -> dict[str, Counts]:
+def run_daily(
+    data: DataDir, *, since: dt.date | None = None, until: dt.date | None = None, fetch: bool = True
+) -> dict[str, Counts]:
     """Runs the flow now, in this process; gives the counts of each step.
 
     `until` is the day that counts as today. With `since`, messages of that day and later are read again, whatever was

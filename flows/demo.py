@@ -1,4 +1,4 @@
-"""The main job on the embedded fictional city 临江市: a local site is crawled, export files are taken in, a bulletin comes out."""
+"""The main job on the embedded fictional city 临江市: its site is crawled, its exports taken in, a bulletin comes out."""
 
 import datetime as dt
 import shutil
@@ -43,7 +43,7 @@ def run_demo(data: DataDir, weeks: int) -> None:
     say(f"alerts: {', '.join(f'{kind} {number}' for kind, number in alerts) or 'none'}; outbox {_near(data.outbox)}")
     say(f"snapshot: {_near(data.published)}")
     say("next:")
-    say(f"  weathervane sql --data {_near(data.root)} \"SELECT * FROM v_unit_ranking LIMIT 10\"")
+    say(f'  weathervane sql --data {_near(data.root)} "SELECT * FROM v_unit_ranking LIMIT 10"')
     say(f"  weathervane dashboard --data {_near(data.root)}")
     say(f"done in {time.monotonic() - started:.0f} s ({city.messages:,} messages written for the city)")
 

@@ -11,7 +11,7 @@ from typing import Any
 from crawlers.sources import SourceError
 from flows.runtime import open_vault, settings_of, sources_of
 from models.classifier import ConductClassifier
-from pipelines.registry import check_registry
+from pipelines.registry_check import check_registry
 from pipelines.render_pdf import fonts_in_use
 from pipelines.settings import SettingsError
 from pipelines.vault import VaultError

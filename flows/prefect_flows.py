@@ -6,21 +6,21 @@ from prefect import flow, task
 
 from flows import steps
 from flows.daily import slugs_by_way
+from flows.runtime import data_at
 from flows.steps import Counts
 from flows.weekly import draft_bulletin
-from flows.runtime import data_at
 from pipelines.vault import SHANGHAI
 
-crawl_source = task(steps.crawl_source, name="crawl", retries=2, retry_delay_seconds=[30, 300], persist_result=False)
-take_in_exports = task(steps.take_in_exports, name="take-in", retries=1, persist_result=False)
-clean = task(steps.clean, name="clean", retries=1, persist_result=False)
-join = task(steps.join, name="join", retries=1, persist_result=False)
-attribute = task(steps.attribute, name="attribute", retries=1, persist_result=False)
-classify = task(steps.classify, name="classify", retries=1, persist_result=False)
-count = task(steps.count, name="count", retries=1, persist_result=False)
-watch = task(steps.watch, name="watch", retries=1, persist_result=False)
-send = task(steps.send, name="send", retries=1, persist_result=False)
-publish_snapshot = task(steps.publish_snapshot, name="publish", retries=1, persist_result=False)
+crawl_source = task(name="crawl", retries=2, retry_delay_seconds=[30, 300], persist_result=False)(steps.crawl_source)
+take_in_exports = task(name="take-in", retries=1, persist_result=False)(steps.take_in_exports)
+clean = task(name="clean", retries=1, persist_result=False)(steps.clean)
+join = task(name="join", retries=1, persist_result=False)(steps.join)
+attribute = task(name="attribute", retries=1, persist_result=False)(steps.attribute)
+classify = task(name="classify", retries=1, persist_result=False)(steps.classify)
+count = task(name="count", retries=1, persist_result=False)(steps.count)
+watch = task(name="watch", retries=1, persist_result=False)(steps.watch)
+send = task(name="send", retries=1, persist_result=False)(steps.send)
+publish_snapshot = task(name="publish", retries=1, persist_result=False)(steps.publish_snapshot)
 
 
 @flow(name="weathervane-daily", persist_result=False, validate_parameters=False)

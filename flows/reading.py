@@ -12,7 +12,7 @@ from models.training import train
 from pipelines.classify import classify_rows
 from pipelines.clean import redact_rows
 from pipelines.registry import Registry
-from pipelines.units import targets_of
+from pipelines.units import Resolver, targets_of
 from pipelines.warehouse import DataDir
 
 BATCH = 500
@@ -21,12 +21,11 @@ BATCH = 500
 def read_rows(rows: Sequence[Mapping[str, Any]], data: DataDir, units: Path | None = None) -> Iterator[dict[str, Any]]:
     """What each message says, in the file form of `weathervane classify`, in the order given."""
     classifier = ConductClassifier.load(_model_of(data))
-    registry = _registry_of(data, units)
+    resolver = Resolver(_registry_of(data, units))
     for at in range(0, len(rows), BATCH):
         part = [{**row, "id": row["id"], "title": row["title"] or "", "text": row["text"] or ""} for row in rows[at : at + BATCH]]
         for row, read in zip(part, classify_rows(part, classifier), strict=True):
-            targets = targets_of(row["title"], row["text"], str(row.get("place") or ""), registry)
-            yield {**read, "targets": targets}
+            yield {**read, "targets": targets_of(row["title"], row["text"], row.get("place"), resolver)}
 
 
 def score(gold: Sequence[Mapping[str, Any]], data: DataDir) -> list[dict[str, Any]]:

@@ -15,7 +15,14 @@ from pipelines.vault import SHANGHAI
 from pipelines.warehouse import DataDir, Warehouse
 
 COLUMNS = ("message_id", "code", "name", "probability", "quote", "title", "verdict")
-VERDICTS = {"confirmed": "confirmed", "是": "confirmed", "y": "confirmed", "rejected": "rejected", "否": "rejected", "n": "rejected"}
+VERDICTS = {
+    "confirmed": "confirmed",
+    "是": "confirmed",
+    "y": "confirmed",
+    "rejected": "rejected",
+    "否": "rejected",
+    "n": "rejected",
+}
 
 _WAITING = """
 SELECT signal.message_id, signal.code, round(signal.probability, 3) AS probability, signal.quote, clean_message.title
@@ -81,7 +88,8 @@ def _write(path: Path, waiting: list[dict[str, Any]]) -> str:
             cells = {**row, "name": CODES[row["code"]].name, "verdict": ""}
             out.writerow({name: _inert(str(value)) for name, value in cells.items()})
     aside.replace(path)
-    return f"{path}: {len(waiting)} labels wait; fill in the last column with 是 or 否, then `weathervane review --import {path} --by NAME`"
+    say(f"fill in the last column with 是 or 否, then `weathervane review --import {path} --by NAME`")
+    return f"{path}: {len(waiting)} labels wait"
 
 
 def _inert(cell: str) -> str:
@@ -95,7 +103,9 @@ def _read(path: Path) -> list[dict[str, str]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             if not {"message_id", "code", "verdict"} <= set(reader.fieldnames or ()):
-                raise UsageError(f"{path}:1: needs the columns message_id, code, verdict; use a file of `weathervane review --export`")
+                raise UsageError(
+                    f"{path}:1: needs the columns message_id, code, verdict; use a file of `weathervane review --export`"
+                )
             for number, row in enumerate(reader, start=2):
                 verdict = (row["verdict"] or "").strip().lower()
                 if not verdict:
@@ -115,7 +125,8 @@ def _read(path: Path) -> list[dict[str, str]]:
 def _keep(warehouse: Warehouse, given: list[dict[str, Any]], reviewer: str) -> None:
     today = dt.datetime.now(SHANGHAI).date()
     kept = [
-        {"message_id": row["message_id"], "code": row["code"], "verdict": row["verdict"], "quote": (row.get("quote") or "").lstrip("'"),
+        {"message_id": row["message_id"], "code": row["code"], "verdict": row["verdict"],
+         "quote": (row.get("quote") or "").lstrip("'"),
          "reviewer": reviewer, "reviewed_on": today}
         for row in given
     ]  # fmt: skip

@@ -5,8 +5,9 @@ Steps and tasks take a data directory's name and dates; the objects behind the n
 
 import getpass
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
@@ -75,13 +76,13 @@ def spread(work: Callable[..., T], calls: Sequence[tuple[object, ...]], workers:
             yield work(*call)
         return
     with _executor(workers) as executor:
-        ahead = workers + 1  # bounded, so that results waiting for the writer do not fill memory
-        running = [executor.submit(work, *call) for call in calls[:ahead]]
-        for call in [*calls[ahead:], *[None] * ahead]:
-            if running:
-                yield running.pop(0).result()
-            if call is not None:
-                running.append(executor.submit(work, *call))
+        running: deque[Future[T]] = deque()
+        for call in calls:
+            running.append(executor.submit(work, *call))
+            if len(running) > workers:  # bounded, so that results waiting for the writer do not fill memory
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
 
 
 def _executor(workers: int) -> Executor:

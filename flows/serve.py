@@ -20,8 +20,12 @@ def serve_schedules(data: DataDir) -> None:
     root = str(data.root)
     with _server():
         serve(
-            scheduled_daily.to_deployment("daily", schedule=Cron(schedules.daily, timezone="Asia/Shanghai"), parameters={"root": root}),
-            scheduled_weekly.to_deployment("weekly", schedule=Cron(schedules.weekly, timezone="Asia/Shanghai"), parameters={"root": root}),
+            scheduled_daily.to_deployment(
+                "daily", schedule=Cron(schedules.daily, timezone="Asia/Shanghai"), parameters={"root": root}
+            ),
+            scheduled_weekly.to_deployment(
+                "weekly", schedule=Cron(schedules.weekly, timezone="Asia/Shanghai"), parameters={"root": root}
+            ),
             limit=1,  # the warehouse has one writer
         )
 

@@ -37,8 +37,9 @@ from pipelines.contracts import (
 from pipelines.events import join_events
 from pipelines.ingest import ingest_file
 from pipelines.publish import publish
+from pipelines.registry import Registry
 from pipelines.surveillance import surges
-from pipelines.units import Registry, attribute_batch
+from pipelines.units import Resolver, attribute_batch
 from pipelines.warehouse import DataDir, Warehouse, week_of, week_start
 
 log = structlog.get_logger()
@@ -59,7 +60,9 @@ def take_in_exports(root: str, slug: str) -> Counts:
     source = sources_of(data, [slug])[slug]
     counts = {"files": 0, "seen": 0, "new": 0, "quarantined": 0, "broken_files": 0}
     with open_vault(data) as vault:
-        for path in sorted(p for pattern in (source.export.pattern if source.export else ()) for p in (data.drop / slug).glob(pattern)):
+        for path in sorted(
+            p for pattern in (source.export.pattern if source.export else ()) for p in (data.drop / slug).glob(pattern)
+        ):
             origin = f"{path.name}@{_digest_of(path)}"
             if any(row["origin"] == origin for row in vault.log("intake")):
                 continue
@@ -78,7 +81,9 @@ def take_in_exports(root: str, slug: str) -> Counts:
 def forget_since(root: str, since: str) -> Counts:
     """Forgets that messages of `since` and later were read, so that the next steps read them again."""
     with warehouse_of(data_at(root)) as warehouse:
-        ids = warehouse.query("SELECT message_id FROM clean_message WHERE posted_at >= CAST(? AS TIMESTAMP)", [since])["message_id"]
+        ids = warehouse.query("SELECT message_id FROM clean_message WHERE posted_at >= CAST(? AS TIMESTAMP)", [since])[
+            "message_id"
+        ]
         with warehouse.given(again=pa.table({"message_id": ids})):
             warehouse.execute("DELETE FROM stage_done WHERE message_id IN (SELECT message_id FROM again)")
     return _told("forget", {"messages": len(ids)})
@@ -92,7 +97,8 @@ def clean(root: str) -> Counts:
         limits = settings_of(data).limits
         with warehouse.given(newest=vault.newest()):
             todo = warehouse.query(
-                "SELECT message_id, record_id FROM newest ANTI JOIN (SELECT message_id, input_hash FROM stage_done WHERE stage = 'clean') AS done"
+                "SELECT message_id, record_id FROM newest"
+                " ANTI JOIN (SELECT message_id, input_hash FROM stage_done WHERE stage = 'clean') AS done"
                 " ON newest.message_id = done.message_id AND CAST(record_id AS VARCHAR) = done.input_hash ORDER BY record_id"
             )
         batches = [todo.slice(at, limits.batch) for at in range(0, todo.num_rows, limits.batch)]
@@ -126,7 +132,10 @@ def join(root: str) -> Counts:
         )
         members = join_events(messages)
         warehouse.write(EventMember, members)
-        return _told("join", {"messages": members.num_rows, "events": warehouse.scalar("SELECT count(DISTINCT event_id) FROM event_member")})
+        return _told(
+            "join",
+            {"messages": members.num_rows, "events": warehouse.scalar("SELECT count(DISTINCT event_id) FROM event_member")},
+        )
 
 
 def attribute(root: str) -> Counts:
@@ -134,13 +143,13 @@ def attribute(root: str) -> Counts:
     data = data_at(root)
     with warehouse_of(data) as warehouse:
         registry = Registry.read(data.units)
-        warehouse.write(Unit, registry.table())
-        counts = _each_batch(data, warehouse, "attribute", registry.version, _attribute, (Attribution,))
+        warehouse.write(Unit, rows(Unit, registry.rows()))
+        counts = _each_batch(data, warehouse, "attribute", registry.digest, _attribute, (Attribution,))
     return _told("attribute", counts)
 
 
 def _attribute(root: str, messages: pa.Table) -> tuple[pa.Table, ...]:
-    return (attribute_batch(messages, _cached_registry(root)),)
+    return (attribute_batch(messages, _cached_resolver(root)),)
 
 
 def classify(root: str) -> Counts:
@@ -164,8 +173,9 @@ def _each_batch(data: DataDir, warehouse: Warehouse, stage: str, version: str, w
     limits = settings_of(data).limits
     short = hashlib.sha256(version.encode()).hexdigest()[:12]
     todo = warehouse.query(
-        "SELECT message_id, record_id || ? AS input_hash FROM clean_message ANTI JOIN (SELECT message_id, input_hash FROM stage_done"
-        " WHERE stage = ?) AS done ON clean_message.message_id = done.message_id AND record_id || ? = done.input_hash ORDER BY record_id",
+        "SELECT message_id, record_id || ? AS input_hash FROM clean_message"
+        " ANTI JOIN (SELECT message_id, input_hash FROM stage_done WHERE stage = ?) AS done"
+        " ON clean_message.message_id = done.message_id AND record_id || ? = done.input_hash ORDER BY record_id",
         [f"/{short}", stage, f"/{short}"],
     )
     counts = {"messages": todo.num_rows, **{table.table_name: 0 for table in tables}}
@@ -228,7 +238,11 @@ def publish_snapshot(root: str) -> Counts:
 
 def last_full_week(until: dt.date) -> str:
     """The newest ISO week that has ended on or before `until`."""
-    return week_of(until - dt.timedelta(days=6)) if until.isoweekday() == 7 else week_of(until - dt.timedelta(days=until.isoweekday() + 6))
+    return (
+        week_of(until - dt.timedelta(days=6))
+        if until.isoweekday() == 7
+        else week_of(until - dt.timedelta(days=until.isoweekday() + 6))
+    )
 
 
 def _mark_done(warehouse: Warehouse, stage: str, ids: Any, hashes: Any) -> None:
@@ -252,18 +266,18 @@ def _source_rows(data: DataDir) -> pa.Table:
     )  # fmt: skip
 
 
-_registries: dict[str, Registry] = {}
+_resolvers: dict[str, Resolver] = {}
 _classifiers: dict[str, ConductClassifier] = {}
 
 
-def _cached_registry(root: str) -> Registry:
-    """The registry, read once a process and again when the file changes."""
+def _cached_resolver(root: str) -> Resolver:
+    """The registry made ready for resolving, once a process and again when the file changes."""
     path = data_at(root).units
     key = f"{path}@{path.stat().st_mtime_ns}"
-    if key not in _registries:
-        _registries.clear()
-        _registries[key] = Registry.read(path)
-    return _registries[key]
+    if key not in _resolvers:
+        _resolvers.clear()
+        _resolvers[key] = Resolver(Registry.read(path))
+    return _resolvers[key]
 
 
 def _cached_classifier(root: str) -> ConductClassifier:

@@ -25,7 +25,9 @@ def erase_person(data: DataDir, complainant_key: str, reason: str) -> dict[str, 
                     warehouse.execute(f"DELETE FROM {name} WHERE message_id IN (SELECT message_id FROM erased)")
         gone = vault.erase(complainant_key, actor(), reason)
         if not gone and not len(ids):
-            raise VaultError(f"{complainant_key}: no message of this person; the key stands in the answer of `weathervane reveal`")
+            raise VaultError(
+                f"{complainant_key}: no message of this person; the key stands in the answer of `weathervane reveal`"
+            )
         warehouse.execute("CHECKPOINT")
         join(root)
         count(root)

@@ -64,12 +64,22 @@ def verify_bulletin(data: DataDir, file: Path) -> tuple[int, list[Any]]:
         raise BulletinError(f"{file}: no such file")
     snapshot = data.published.parent / read_issue(file).snapshot
     if not snapshot.exists():
-        raise BulletinError(f"{file}: its snapshot {snapshot.name} is gone from {snapshot.parent}; bring it back from the archive")
+        raise BulletinError(
+            f"{file}: its snapshot {snapshot.name} is gone from {snapshot.parent}; bring it back from the archive"
+        )
     return verify(file, snapshot)
 
 
 def _register(
-    warehouse: Any, number: str, week: str, state: str, drafted_on: dt.date, by: str | None, on: dt.date | None, snapshot: str, file: Path
+    warehouse: Any,
+    number: str,
+    week: str,
+    state: str,
+    drafted_on: dt.date,
+    by: str | None,
+    on: dt.date | None,
+    snapshot: str,
+    file: Path,
 ) -> None:
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     row = {"number": number, "week": week, "state": state, "drafted_on": drafted_on, "signed_by": by, "signed_on": on,
