@@ -10,12 +10,12 @@ from importlib import resources
 from typing import NamedTuple
 
 ENOUGH = 6.0
-_HOPEFUL = 3.5  # enough beside a name in a list
-_CONTEXT = 7.0  # the most that context can give: a candidate further off is not looked at
+_HOPEFUL = 2.8  # enough beside a name in a list
+_LIST_AT_LEAST = 3  # names that run on without a mark between them
 _FOLLOW = frozenset(
     "的在是说与和及等于把将被对向以住男女也却又就都称为从找到去来让给带用因已经自系拿开要请叫跟同所则后未没不有之站分"
 )
-_BEFORE = frozenset("和与及跟向由被把让给是叫找对以为因但而据着请替帮同原如名令经使")
+_BEFORE = frozenset("的和与及跟向由被把让给是叫找对以为因但而据着请替帮同原如名令经使")
 _PLACES = frozenset(
     "省市县区镇乡村路街巷道桥站港河湖江山岭冲湾坪塘垸组队社苑园城府庭寨坳厂店场局院校馆厅部会所矿集楼栋寺庙屯庄坝洞井冈大"
 )
@@ -29,6 +29,7 @@ _OPEN = re.compile(
 _ALIAS = re.compile(
     r"(?:化名|曾用名|绰号|外号|小名|别名)[为叫是：:]?(?P<name>[\u4e00-\u9fff][A-Za-z\u4e00-\u9fff]{1,3})(?=[）)，。,、；])"
 )
+_ROLL = re.compile("(?:签名|签字|联名|署名|名单|代表)[：: ]{1,2}(?P<run>[\u4e00-\u9fffA-Z0-9、，, \n]{6,400})")
 _STARRED = re.compile(r"(?P<name>[\u4e00-\u9fff][*×][\u4e00-\u9fff])(?![0-9*×])")
 
 
@@ -47,6 +48,7 @@ class _Tables(NamedTuple):
     compound: frozenset[str]
     words: frozenset[str]
     rare: frozenset[str]
+    closing: frozenset[str]
     left: dict[str, tuple[float, str]]
     right: dict[str, tuple[float, str]]
     scan: re.Pattern[str]
@@ -58,24 +60,25 @@ class _Tables(NamedTuple):
 def _tables() -> _Tables:
     surnames, given = _weights("surnames.txt"), _weights("given.txt")
     compound = frozenset(_lines("compound_surnames.txt"))
-    unlikely = "".join(c for c, weight in given.items() if weight <= -2.0) + "的在是我某"
+    unlikely = "".join(c for c, weight in given.items() if weight <= -3.0) + "的在是我某"
     starts = "".join(surnames) + "".join({c[0] for c in compound})
     words = _lines("words.txt")
     writer, near, office, other, after_office, after_name, place = _sections()
-    left = {w: (2.5, "third") for w in other} | {w: (2.5, "official") for w in office}
-    left |= {w: (2.5, "self") for w in near} | {w: (5.0, "self") for w in writer}
+    left = {w: (2.8, "third") for w in other} | {w: (3.0, "official") for w in office}
+    left |= {w: (2.8, "self") for w in near} | {w: (5.0, "self") for w in writer}
     right = {w: (2.0, "") for w in after_name} | {w: (-5.0, "") for w in place} | {w: (2.5, "official") for w in after_office}
     (sounds,) = _lines("sounds.txt")
     dotted = re.compile(
         rf"(?<![\u4e00-\u9fff·])(?P<name>[{sounds}]{{1,6}}(?:·[{sounds}][{sounds}\u4e00-\u9fff]{{0,4}}[{sounds}]?){{1,2}})"
     )
     long = re.compile(
-        rf"(?:来电人|反映人|投诉人|申请人|联系人|代表人|村民|牧民|居民|我叫|家属|举报人)[：: ]{{0,2}}(?P<name>[{sounds}]{{3,6}})"
+        rf"(?:来电人|反映人|投诉人|申请人|联系人|代表人|牵头人|代表|村民|牧民|居民|我叫|家属|举报人)[：: ]{{0,2}}(?P<name>[{sounds}]{{3,6}})"
         r"(?=[，。,；;、（( \n]|$|反映|称|来电|电话)"
     )
     return _Tables(
         surnames, given, compound,
         frozenset(word for word in words if word[0] != "?"), frozenset(word[1:] for word in words if word[0] == "?"),
+        frozenset(word[-1] for word in left) | frozenset(_SPACE),
         left, right, re.compile(f"[{starts}](?=[^{unlikely}\\W0-9A-Za-z_])"), dotted, long,
     )  # fmt: skip
 
@@ -154,13 +157,16 @@ def _in_text(text: str) -> list[Name]:
             continue
         two = text[start : start + 2]
         # most candidates are words of the language: a bound on what they can reach spares the closer look
-        bound = surnames.get(two[0], 5.0) + given.get(two[1], 1.0) + max(0.0, given.get(text[start + 2 : start + 3], 1.0))
-        if bound + _CONTEXT - (3.0 if two in words else 0.0) < ENOUGH:
+        bound = surnames.get(two[0], 5.0) + given.get(two[1], 1.0) + max(0.0, 1.0 + given.get(text[start + 2 : start + 3], 1.0))
+        bound += 2.5 - (3.0 if two in words else 0.0)
+        if bound < 1.0 or (bound + 1.0 < ENOUGH and start != last and start and text[start - 1] not in tables.closing):
             continue
-        left, role = (2.0, names[-1].role) if start == last else _left(text, start, words)
-        if bound + left + 2.5 - (3.0 if two in words else 0.0) < _HOPEFUL:
+        left, role = (3.0, names[-1].role) if start == last else _left(text, start, words)
+        if bound + left < _HOPEFUL:
             continue
         end, weight, right_role = _best(text, start, tables)
+        if text[start - 1 : start] in ("", "\n") and text[end : end + 1] in ("", "\n", " "):
+            left += 2.0  # a line of its own: a signature
         if weight + left >= ENOUGH:
             names.append(Name(start, end, right_role or role, left >= 2.5 or right_role != ""))
             last = end
@@ -168,7 +174,47 @@ def _in_text(text: str) -> list[Name]:
             hopeful.append(Name(start, end, right_role or role))
     if hopeful and names:
         names = _linked(text, names, hopeful)
-    return _marked(text, names)
+    return _marked(text, _rolls(text, names))
+
+
+def _rolls(text: str, names: list[Name]) -> list[Name]:
+    """Adds the names of a roll of signatures, which may run on without a mark between them."""
+    if not ("签" in text or "联名" in text or "名单" in text or "代表" in text):
+        return names
+    tables = _tables()
+    for match in _ROLL.finditer(text):
+        run, offset = match["run"], match.start("run")
+        best = [(0.0, 0)]
+        for end in range(1, len(run) + 1):
+            skip = best[end - 1][0] - (0.5 if run[end - 1] in "、，, \n" else 5.0)
+            options = [(best[end - size][0] + _bare(run[end - size : end], tables), size) for size in (2, 3, 4) if size <= end]
+            best.append(max([(skip, 0), *options]))
+        roll: list[Name] = []
+        end = len(run)
+        while end:
+            size = best[end][1]
+            if size:
+                roll.append(Name(offset + end - size, offset + end, "self", True))
+            end -= size or 1
+        if len(roll) >= _LIST_AT_LEAST and sum(name.end - name.start for name in roll) * 3 > len(run) * 2:
+            names = [name for name in names if name.end <= offset or name.start >= match.end("run")] + roll
+    return names
+
+
+def _bare(string: str, tables: _Tables) -> float:
+    """How much `string` looks like a name, whatever stands around it."""
+    double = string[:2] in tables.compound
+    if (
+        string[0] not in tables.surnames
+        and not double
+        or len(string) == 4
+        and not double
+        or not string.isalpha()
+        or string.isascii()
+    ):
+        return -99.0
+    given = sum(tables.given.get(c, 1.0) for c in string[2 if double else 1 :])
+    return (5.0 if double else tables.surnames[string[0]]) + given + (1.0 if len(string) > 2 else 0.0)
 
 
 def _marked(text: str, names: list[Name]) -> list[Name]:
@@ -212,7 +258,7 @@ def _left(text: str, start: int, words: frozenset[str]) -> tuple[float, str]:
     if not "\u4e00" <= before <= "\u9fff":
         return (1.7 if before == "\n" else 0.0 if before.isalnum() else 1.0), "unknown"
     if text[start - 1 : start + 1] in words:
-        return -4.0, "unknown"
+        return -6.0, "unknown"
     if before in _BEFORE:
         return 0.7, "unknown"
     return (-0.3 if text[start - 2 : start] in words else -1.5), "unknown"
@@ -232,9 +278,13 @@ def _best(text: str, start: int, tables: _Tables) -> tuple[int, float, str]:
         weight += tables.given.get(char, 1.0)
         string, tail = text[start:end], text[end - 2 : end]
         total = weight - (6.0 if string in words else 3.5 if string in tables.rare else 0.0)
-        if end == first + 2:  # the price of a longer name, more where it is made of words
-            total -= 1.0 + (3.0 if string[:2] in words and not double else 0.0)
-            total -= 8.0 if tail in titles or tables.right.get(tail, (0.0, ""))[1] else 2.0 if tail in words else 0.0
+        if end == first + 2:  # most names have three characters, unless words make them up
+            given = tables.given.get(tail[0], 1.0) + tables.given.get(tail[1], 1.0)
+            total += 1.0 - (3.0 if string[:2] in words and not double else 0.0)
+            if tail in titles or tables.right.get(tail, (0.0, ""))[1]:
+                total -= 8.0
+            elif tail in words and given < 1.0:
+                total -= 2.0
         if char in _NO_END:
             total -= 5.0
         bonus, role = _right(text, end, tables)
@@ -255,7 +305,7 @@ def _right(text: str, end: int, tables: _Tables) -> tuple[float, str]:
         return -5.0, ""
     if after in _FOLLOW:
         return 0.8, ""
-    return (0.3 if two in tables.words else -0.8), ""
+    return (0.3 if two in tables.words else -1.5), ""
 
 
 def _linked(text: str, names: list[Name], hopeful: list[Name]) -> list[Name]:
