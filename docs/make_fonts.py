@@ -1,7 +1,8 @@
 """Makes the fonts of pipelines/fonts from the Noto CJK collections of Debian's fonts-noto-cjk (SIL OFL 1.1).
 
 Kept: GB2312, Latin, the signs of official papers and, in the two regular faces, the simplified characters of jieba's
-X
+dictionary (names such as 喆 镕 堃). Dropped: hinting, vertical layout, OpenType features. Renamed, so that an installed Noto
+is not shadowed.
 
     apt-get install fonts-noto-cjk && python docs/make_fonts.py /usr/share/fonts/opentype/noto pipelines/fonts
 """

@@ -82,10 +82,12 @@ def overview(sheet: Sheet, span: Span, obstacle: Parts) -> Section:
         blocks.append(body(f"{when}共接收群众诉求", about, "条，未发现反映干部作风和机关效能问题的诉求。"))
     else:
         blocks.append(body(*_paragraph_of_numbers(sheet, span, when)))
+    # second, so that text fills the page behind it wherever it falls
+    blocks.append(Chart(caption="近十二周走势与本周问题类别"))
+    if sheet.number(messages):
         blocks.append(body("从领域看，反映作风问题较多的是", *_topics(sheet, span), "。"))
     if sheet.number(about):
         blocks.append(body(*_compared(sheet, span, obstacle)))
-    blocks.append(Chart(caption="近十二周走势与本周问题类别"))
     return Section(title="一、本周概况", blocks=tuple(blocks))
 
 
@@ -121,7 +123,7 @@ def _topics(sheet: Sheet, span: Span) -> Parts:
 
 def _compared(sheet: Sheet, span: Span, obstacle: Parts) -> Parts:
     if obstacle:
-        return ("与上周相比：", *obstacle, "，两周数字不可直接比较，本期不作环比。")
+        return (*obstacle, "，两周数字不可直接比较，本期不与上周作比。")
     items: list[Parts] = []
     for column, words, unit in (("about", "接收诉求", "条"), ("messages", "反映作风问题的消息", "条"), ("events", "事件", "个")):
         here, before = (
@@ -214,13 +216,13 @@ def units(sheet: Sheet, span: Span, small: Ref) -> Section:
         caption="本周群众反映涉及的单位",
         columns=(Column(head="单位", share=4.4, align="left"), Column(head="本周消息", share=1.3), Column(head="人数", share=1.2),
                  Column(head="事件", share=1.2), Column(head="近四周消息", share=1.6), Column(head="主要反映", share=2.4),
-                 Column(head="已答复/涉及", share=1.9), Column(head="答复天数", share=1.3)),
+                 Column(head="答复/涉及", share=1.9), Column(head="答复天数", share=1.3)),
         rows=tuple(_unit_row(sheet, span, row["unit_code"]) for row in found),
     )  # fmt: skip
     below = note(
         "注：数据为群众反映，未经核实，不作为认定责任的依据；先后按消息数排列，便于查阅，不是排名。不同诉求人少于",
         small,
-        "名者只写“少于”，不列具体人数。答复天数为中位数，“—”表示尚无答复。",
+        "名者只写“少于”，不列具体人数。“答复/涉及”为已答复数与涉及该单位的全部诉求数；答复天数为中位数，“—”表示尚无答复。",
     )
     return Section(title="三、单位情况", blocks=(body(*lead), table, below))
 

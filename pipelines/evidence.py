@@ -122,11 +122,14 @@ def typical(sheet: Sheet, span: Span) -> Section:
     blocks: list[Paragraph] = []
     for at, row in enumerate(chosen, 1):
         blocks += _case(sheet, at, row)
+    marks: list[Parts] = [
+        (f"（{ORDINALS[at - 1]}）{row['message_id']}，", _probability(sheet, at, row)) for at, row in enumerate(chosen, 1)
+    ]
     rule = (
         "注：典型反映由程序按规则选取，不经人工挑选：先看问题轻重，次看同一事件的消息数，再看判定概率；"
-        "同一事件只取一条，单位、问题尽量不重复，最多六条。引文为脱敏后的原话，未经核实。"
+        "同一事件只取一条，单位、问题尽量不重复，最多六条。引文为脱敏后的原话，未经核实。各条消息编号及判定概率："
     )
-    return Section(title=title, blocks=(*blocks, note(rule)))
+    return Section(title=title, blocks=(*blocks, note(rule, *joined(marks, "；"), "。")))
 
 
 def _candidates(sheet: Sheet, span: Span) -> list[dict[str, Any]]:
@@ -163,25 +166,18 @@ def _case(sheet: Sheet, at: int, row: dict[str, Any]) -> list[Paragraph]:
     message = f"FROM message WHERE message_id = {quoted(row['message_id'])}"
     size = sheet.figure(f"case.{at}.size", f"SELECT count(*) FROM message WHERE event_id = (SELECT event_id {message})")
     unit = unit_name(sheet, row["unit_code"]) if row["unit_code"] else "被反映单位未能认定"
-    tail: tuple[Part, ...] = ("同一事件共有消息", size, "条，") if sheet.number(size) > 1 else ()
+    tail: tuple[Part, ...] = ("（同一事件共有消息", size, "条）。") if sheet.number(size) > 1 else ("。",)
+    quote = sheet.figure(f"case.{at}.quote", f"SELECT quote {where}", "quote")
+    day = sheet.figure(f"case.{at}.day", f"SELECT posted_on {message}", "day")
     return [
         Paragraph(style="head", parts=(f"（{ORDINALS[at - 1]}）{code_name(sheet, row['code'])}：{unit}",)),
-        Paragraph(
-            style="quote",
-            parts=(
-                sheet.figure(f"case.{at}.day", f"SELECT posted_on {message}", "day"),
-                f"，“{row['source']}”来件反映：“",
-                sheet.figure(f"case.{at}.quote", f"SELECT quote {where}", "quote"),
-                "”（",
-                *tail,
-                "判定概率",
-                sheet.figure(f"case.{at}.probability", f"SELECT round(probability, 2) {where}"),
-                "，消息编号",
-                row["message_id"],
-                "）",
-            ),
-        ),
+        Paragraph(style="quote", parts=(day, f"，{row['source']}来件反映：“", quote, "”", *tail)),
     ]
+
+
+def _probability(sheet: Sheet, at: int, row: dict[str, Any]) -> Ref:
+    where = f"FROM signal WHERE message_id = {quoted(row['message_id'])} AND code = {quoted(row['code'])}"
+    return sheet.figure(f"case.{at}.probability", f"SELECT round(probability, 2) {where}")
 
 
 def coverage(sheet: Sheet, span: Span) -> Section:
@@ -232,4 +228,4 @@ def explained(sheet: Sheet, span: Span, number: str, small: Ref) -> Section:
         ("4. 人数少于", small, "名的单元不公布具体人数；本件不含诉求人身份，请勿据以查找诉求人。"),
         (f"5. 每个数字都附有查询语句，可用 weathervane bulletin verify {number}.json 对照快照逐项复算。",),
     )
-    return Section(title="七、说明", blocks=tuple(Paragraph(style="body", parts=parts) for parts in lines))
+    return Section(title="七、说明", blocks=tuple(Paragraph(style="small", parts=parts) for parts in lines))

@@ -45,10 +45,10 @@ Parts = tuple[Part, ...]
 
 
 class Paragraph(_Frozen):
-    """A paragraph: body text, a level-2 head (楷体), a quote, or a small note."""
+    """A paragraph: body text, a level-2 head (楷体), a quote, smaller text of explanations, or a note below a table."""
 
     kind: Literal["paragraph"] = "paragraph"
-    style: Literal["body", "head", "quote", "note"] = "body"
+    style: Literal["body", "head", "quote", "small", "note"] = "body"
     parts: Parts
 
 
@@ -161,15 +161,24 @@ def flat(issue: Issue) -> dict[str, Any]:
         "office": plain(issue.office),
         "day": chinese_day(day),
         "title": f"{issue.week[:4]}年第{int(issue.week[6:])}周群众反映作风问题情况",
-        "span": f"{chinese_day(issue.starts)}至{chinese_day(issue.ends)}",
         "draft": issue.state == "draft",
         "signed_by": plain(issue.signed_by or ""),
         "warnings": [issue.text(parts) for parts in issue.warnings],
-        "sections": [{"title": s.title, "blocks": [_flat_block(issue, block) for block in s.blocks]} for s in issue.sections],
+        "sections": [{"title": s.title, "blocks": _flat_blocks(issue, s)} for s in issue.sections],
         "upward": plain(upward),
         "copies": plain(copies),
         "printed": f"{chinese_day(day)}印发",
     }
+
+
+def _flat_blocks(issue: Issue, section: Section) -> list[dict[str, Any]]:
+    """A paragraph that leads to a table, and the last one before the imprint, is to stay with what follows (`keep`)."""
+    last = section is issue.sections[-1]
+    following = (*section.blocks[1:], None)
+    return [
+        {**_flat_block(issue, block), "keep": isinstance(after, Table) or (last and after is None)}
+        for block, after in zip(section.blocks, following, strict=True)
+    ]
 
 
 def _flat_block(issue: Issue, block: Paragraph | Table | Chart) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pipelines.issue import Issue
 from pipelines.typefaces import SANS
 
 RED, INK, GREY, PALE = "#b3261e", "#1f3a5f", "#5f6368", "#e8c9c6"
-SIZE_INCHES = (6.4, 2.55)
+SIZE_INCHES = (6.4, 2.2)
 
 
 def picture(issue: Issue, *, dots_per_inch: int = 220) -> dict[str, bytes]:

@@ -63,7 +63,7 @@ def _page_setup(document: Any, page: dict[str, Any]) -> None:
 
 
 def _masthead(document: Any, page: dict[str, Any]) -> None:
-    name = _paragraph(document, "", TITLE, align="center", indent=False, line=None)
+    name = _paragraph(document, "", TITLE, align="center", indent=False, line=64)
     run = _run(name, page["bulletin"], TITLE, 54, RED)
     spacing = OxmlElement("w:spacing")
     spacing.set(qn("w:val"), "240")  # twentieths of a point
@@ -74,8 +74,7 @@ def _masthead(document: Any, page: dict[str, Any]) -> None:
         line = _paragraph(document, text, BODY, align="left", indent=False)
         line.paragraph_format.tab_stops.add_tab_stop(Mm(TEXT_MM), WD_TAB_ALIGNMENT.RIGHT)
     _border(line, "bottom", 18, "C8161D")
-    _paragraph(document, page["title"], TITLE, 22, align="center", indent=False, line=35, before=16)
-    _paragraph(document, f"（{page['span']}）", SUBHEAD, 14, align="center", indent=False, after=6)
+    _paragraph(document, page["title"], TITLE, 22, align="center", indent=False, line=32, before=12, after=6)
 
 
 def _warning(document: Any, warnings: list[str]) -> None:
@@ -97,14 +96,16 @@ def _block(document: Any, block: dict[str, Any], chart_png: bytes) -> None:
         _table(document, block)
     elif block["kind"] == "chart":
         line = _paragraph(document, "", BODY, align="center", indent=False, line=None, before=4, after=4)
-        shape = line.add_run().add_picture(BytesIO(chart_png), width=Mm(TEXT_MM))
+        shape = line.add_run().add_picture(BytesIO(chart_png), width=Mm(TEXT_MM - 1))
         shape._inline.docPr.set("descr", block["caption"])
     elif block["style"] == "head":
         _paragraph(document, block["text"], SUBHEAD, outline=1, keep=True)
     elif block["style"] == "note":
         _paragraph(document, block["text"], SUBHEAD, 11, align="left", indent=False, line=17, before=4, after=6)
+    elif block["style"] == "small":
+        _paragraph(document, block["text"], BODY, 14, line=23, keep=block["keep"])
     else:
-        _paragraph(document, block["text"], BODY)
+        _paragraph(document, block["text"], BODY, keep=block["keep"])
 
 
 def _table(document: Any, block: dict[str, Any]) -> None:
