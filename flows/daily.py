@@ -5,7 +5,7 @@ Tasks take the data directory's name, slugs and dates, and return counts: no tex
 
 import datetime as dt
 
-from flows.runtime import configure_logging, configure_prefect, data_at, sources_of, warehouse_of
+from flows.runtime import configure_prefect, data_at, sources_of, warehouse_of
 from flows.steps import Counts
 from pipelines.vault import SHANGHAI
 from pipelines.warehouse import DataDir
@@ -20,7 +20,6 @@ def run_daily(
     done before: use it after a registry or a rule has changed.
     """
     configure_prefect(data)
-    configure_logging(data)
     data_at(str(data.root))
     today = until or dt.datetime.now(SHANGHAI).date()
     from flows.prefect_flows import daily

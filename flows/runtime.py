@@ -3,12 +3,14 @@
 Steps and tasks take a data directory's name and dates; the objects behind the name live here, in this process.
 """
 
+import atexit
 import getpass
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
@@ -30,6 +32,7 @@ def data_at(root: str) -> DataDir:
     data = DataDir(Path(root))
     if not data.keys.exists():
         raise FileNotFoundError(f"{data.root}: no data directory; run `weathervane init {data.root}`")
+    _log_to(data.logs / "weathervane.log")
     return data
 
 
@@ -96,10 +99,12 @@ def actor() -> str:
     return os.environ.get("WEATHERVANE_ACTOR") or getpass.getuser()
 
 
-def configure_logging(data: DataDir) -> None:
+@cache
+def _log_to(path: Path) -> None:
     """Lines of JSON in `logs/weathervane.log`: ids and counts, never text."""
-    data.logs.mkdir(parents=True, exist_ok=True)
-    log = (data.logs / "weathervane.log").open("a", encoding="utf-8", buffering=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    log = path.open("a", encoding="utf-8", buffering=1)
+    atexit.register(log.close)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

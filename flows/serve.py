@@ -2,14 +2,13 @@
 
 import os
 
-from flows.runtime import configure_logging, configure_prefect, data_at, settings_of
+from flows.runtime import configure_prefect, data_at, settings_of
 from pipelines.warehouse import DataDir
 
 
 def serve_schedules(data: DataDir) -> None:
     """Serves both flows until it is stopped. Uses the Prefect server of `PREFECT_API_URL`, else starts one of its own."""
     configure_prefect(data)
-    configure_logging(data)
     data_at(str(data.root))
     schedules = settings_of(data).schedules
     from prefect import serve
