@@ -7,7 +7,6 @@ Reading for a person goes through `reveal`, which writes a chained audit row fir
 
 import base64
 import datetime as dt
-import hashlib
 import hmac
 import json
 import os
@@ -88,7 +87,7 @@ class Keys:
     def keyed(self, domain: str, *parts: str) -> str:
         """HMAC-SHA-256 of `parts` within `domain`, in hex."""
         words = "\x1f".join((domain, *parts)).encode()
-        return hmac.new(self.digest, words, hashlib.sha256).hexdigest()
+        return hmac.digest(self.digest, words, "sha256").hex()
 
 
 @dataclass(frozen=True, slots=True)
