@@ -20,11 +20,12 @@ _MOBILE = re.compile(rf"(?<![0-9])(?:(?:\+|00)?86{_GAP})?1{_GAP}[3-9](?:{_GAP}[0
 _CARD = re.compile(rf"(?<![0-9])[3-9](?:{_GAP}[0-9]){{14,18}}(?![0-9])")
 _LANDLINE = re.compile(
     r"(?:(?<![0-9])(?:0[0-9]{2,3}-)?0[0-9]{2,3}-[0-9]{7,8}"
-    r"|(?<![0-9])(?:(?:\+|00)?86[ -]?)?[(（]?0[1-9][0-9]{1,2}[)） —-]{0,3}[2-9][0-9]{2,3}[ -]?[0-9]{3,4}[ ]?[0-9]{0,3}(?![0-9])"
+    r"|(?<![0-9])(?:(?:\+|00)?86[ -]?)?[(（]?0[1-9][0-9]{1,2}(?:[ )）—.-]{0,3}[0-9]){7,8}(?![0-9])"
     r"|(?<![0-9])[48]00[ -]?[0-9]{3,4}[ -]?[0-9]{3,4}(?![0-9])"
     r"|(?<![0-9])(?:\+|00)(?:852|853|886)[ -]?[0-9]{4}[ -]?[0-9]{4,5}(?![0-9]))"
     r"(?:[ ]?(?:转|-)[ ]?[0-9]{1,5})?(?![0-9])"
 )
+_IDNUM_END = re.compile(r"(?:身份证|证件)[^0-9*。；\n]{0,10}(?P<end>[*×xX]{6,17}[0-9]{2,4}[0-9Xx]?)")
 _ORDER = re.compile(
     r"(?:订单|工单|编号|流水|单号|案号|文号|票号|合同|发票|运单|快递|受理|登记|批号|信用代码|许可证|产权证|不动产|序列|项目|查询码|条码)"
     r"[^0-9。，；\n]{0,8}$"
@@ -45,7 +46,25 @@ _CHAT = re.compile(
     r"(?P<name>(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9_-]{4,19}|[0-9][A-Za-z0-9_-]{5,19})"
     r"|(?P<latin>(?<![A-Za-z])(?:[Ww]ei?[Xx]in|[Ww]e[Cc]hat|WX|wx)[号： :]{1,4}[A-Za-z][A-Za-z0-9_-]{4,19})"
 )
-_CHAT_WORDS = ("微信", "薇信", "威信", "V信", "v信", "VX", "vx", "Vx", "WX", "wx", "eixin", "echat", "eChat", "支付宝", "抖音", "快手", "陌陌")
+_CHAT_WORDS = (
+    "微信",
+    "薇信",
+    "威信",
+    "V信",
+    "v信",
+    "VX",
+    "vx",
+    "Vx",
+    "WX",
+    "wx",
+    "eixin",
+    "echat",
+    "eChat",
+    "支付宝",
+    "抖音",
+    "快手",
+    "陌陌",
+)
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼楚西"
 _PLATE = re.compile(
     rf"[{_PROVINCES}][A-Za-z][0-9]?[ ·•.-]{{0,2}}(?=[A-Za-z0-9]*[0-9][A-Za-z]?[0-9])[A-Za-z0-9]{{4,6}}[警学挂港澳领]?(?![A-Za-z0-9次])"
@@ -62,9 +81,11 @@ _SPELLED_DIGIT = "[〇零一二三四五六七八九幺壹贰叁肆伍陆柒捌�
 _SPELLED_RUN = re.compile(rf"{_SPELLED_DIGIT}(?:[ -]?{_SPELLED_DIGIT}){{9,17}}")
 
 _PROVINCE_CODES = frozenset(
-    str(code) for codes in ((11, 16), (21, 24), (31, 38), (41, 47), (50, 55), (61, 66), (71, 72), (81, 84)) for code in range(*codes)
+    str(code)
+    for codes in ((11, 16), (21, 24), (31, 38), (41, 47), (50, 55), (61, 66), (71, 72), (81, 84))
+    for code in range(*codes)
 )
-_KINDS = ((_IDNUM, "IDNUM"), (_IDNUM_MASKED, "IDNUM"), (_MOBILE, "PHONE"), (_CARD, "ACCOUNT"), (_LANDLINE, "PHONE"))
+_KINDS = ((_IDNUM, "IDNUM"), (_IDNUM_MASKED, "IDNUM"), (_CARD, "ACCOUNT"), (_MOBILE, "PHONE"), (_LANDLINE, "PHONE"))
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
@@ -77,6 +98,8 @@ def find(text: str) -> list[Hit]:
         for m in _CHAT.finditer(text):
             hits.append((*m.span("name" if m["name"] else "latin"), "ACCOUNT"))
     hits += _plates(text)
+    if "**" in text or "××" in text:
+        hits += [(*m.span("end"), "IDNUM") for m in _IDNUM_END.finditer(text)]
     for run in _RUN.finditer(text):
         hits += _in_run(text, run.start(), run.end())
     for run in _SPELLED_RUN.finditer(text):

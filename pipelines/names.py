@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 ENOUGH = 6.0
 _HOPEFUL = 2.8  # enough beside a name in a list
+_ALONE = 7.5  # enough where nothing around speaks for a name
 _LIST_AT_LEAST = 3  # names that run on without a mark between them
 _FOLLOW = frozenset(
     "的在是说与和及等于把将被对向以住男女也却又就都称为从找到去来让给带用因已经自系拿开要请叫跟同所则后未没不有之站分"
@@ -19,7 +20,8 @@ _BEFORE = frozenset("的和与及跟向由被把让给是叫找对以为因但�
 _PLACES = frozenset(
     "省市县区镇乡村路街巷道桥站港河湖江山岭冲湾坪塘垸组队社苑园城府庭寨坳厂店场局院校馆厅部会所矿集楼栋寺庙屯庄坝洞井冈大"
 )
-_NO_END = frozenset("省市县区镇乡村路街巷港湖塘站栋楼层厂店局院校馆部所矿某")
+_NO_END = frozenset("省市县区镇乡村路街巷港湖塘站栋楼层厂店局院校馆部所矿某苑府庄渠叔姨婶婆公")
+_ADVERBS = frozenset("曾从都别查盖养商房楼戴但那经先向应")
 _SPACE = " ：:“”（(《\n"
 _LINKS = re.compile(r"[、，,；;/\s]{1,3}|[和与及跟]|（[^（）\n]{1,12}）[、，,]")
 _OPEN = re.compile(
@@ -52,6 +54,7 @@ class _Tables(NamedTuple):
     left: dict[str, tuple[float, str]]
     right: dict[str, tuple[float, str]]
     scan: re.Pattern[str]
+    sounding: re.Pattern[str]
     dotted: re.Pattern[str]
     long: re.Pattern[str]
 
@@ -62,15 +65,13 @@ def _tables() -> _Tables:
     compound = frozenset(_lines("compound_surnames.txt"))
     unlikely = "".join(c for c, weight in given.items() if weight <= -3.0) + "的在是我某"
     starts = "".join(surnames) + "".join({c[0] for c in compound})
-    words = _lines("words.txt")
+    words = _lines("words.txt") + [word for words in _sections()[2:] for word in words if len(word) == 2 and word.isalpha()]
     writer, near, office, other, after_office, after_name, place = _sections()
     left = {w: (2.8, "third") for w in other} | {w: (3.0, "official") for w in office}
     left |= {w: (2.8, "self") for w in near} | {w: (5.0, "self") for w in writer}
     right = {w: (2.0, "") for w in after_name} | {w: (-5.0, "") for w in place} | {w: (2.5, "official") for w in after_office}
     (sounds,) = _lines("sounds.txt")
-    dotted = re.compile(
-        rf"(?<![\u4e00-\u9fff·])(?P<name>[{sounds}]{{1,6}}(?:·[{sounds}][{sounds}\u4e00-\u9fff]{{0,4}}[{sounds}]?){{1,2}})"
-    )
+    dotted = re.compile(rf"(?<!·)(?P<name>[{sounds}]{{1,6}}(?:·[{sounds}][{sounds}\u4e00-\u9fff]{{0,4}}[{sounds}]?){{1,2}})")
     long = re.compile(
         rf"(?:来电人|反映人|投诉人|申请人|联系人|代表人|牵头人|代表|村民|牧民|居民|我叫|家属|举报人)[：: ]{{0,2}}(?P<name>[{sounds}]{{3,6}})"
         r"(?=[，。,；;、（( \n]|$|反映|称|来电|电话)"
@@ -79,7 +80,7 @@ def _tables() -> _Tables:
         surnames, given, compound,
         frozenset(word for word in words if word[0] != "?"), frozenset(word[1:] for word in words if word[0] == "?"),
         frozenset(word[-1] for word in left) | frozenset(_SPACE),
-        left, right, re.compile(f"[{starts}](?=[^{unlikely}\\W0-9A-Za-z_])"), dotted, long,
+        left, right, re.compile(f"[{starts}](?=[^{unlikely}\\W0-9A-Za-z_])"), re.compile(f"[{sounds}]+"), dotted, long,
     )  # fmt: skip
 
 
@@ -164,10 +165,10 @@ def _in_text(text: str) -> list[Name]:
         left, role = (3.0, names[-1].role) if start == last else _left(text, start, words)
         if bound + left < _HOPEFUL:
             continue
-        end, weight, right_role = _best(text, start, tables)
-        if text[start - 1 : start] in ("", "\n") and text[end : end + 1] in ("", "\n", " "):
-            left += 2.0  # a line of its own: a signature
-        if weight + left >= ENOUGH:
+        end, weight, right, right_role = _best(text, start, tables)
+        if text[start - 1 : start] in ("", "\n"):  # a line that a name begins, or is: a signature
+            left += 2.0 if text[end : end + 1] in ("", "\n", " ") else 1.5 if text[end : end + 1] in "，,（(" else 0.0
+        if weight + left >= (ENOUGH if left >= 1.7 or right >= 2.0 else _ALONE):
             names.append(Name(start, end, right_role or role, left >= 2.5 or right_role != ""))
             last = end
         elif weight + left >= _HOPEFUL:
@@ -243,6 +244,17 @@ def _marked(text: str, names: list[Name]) -> list[Name]:
     return names
 
 
+def _could_be(string: str, tables: _Tables) -> bool:
+    """Whether what follows 我叫 or 姓名 is a name of any people rather than the rest of the sentence."""
+    if "·" in string:
+        return True
+    if string in tables.words or any(string[i : i + 2] in tables.words for i in range(len(string) - 1)):
+        return False
+    return (
+        tables.surnames.get(string[0], -1.0) > 0 or string[:2] in tables.compound or tables.sounding.fullmatch(string) is not None
+    )
+
+
 def _left(text: str, start: int, words: frozenset[str]) -> tuple[float, str]:
     """What stands before a candidate: its weight, and the role it gives."""
     at = start
@@ -264,13 +276,15 @@ def _left(text: str, start: int, words: frozenset[str]) -> tuple[float, str]:
     return (-0.3 if text[start - 2 : start] in words else -1.5), "unknown"
 
 
-def _best(text: str, start: int, tables: _Tables) -> tuple[int, float, str]:
-    """The likeliest end of a name that starts at `start`, its weight, and the role that the words after it give."""
+def _best(text: str, start: int, tables: _Tables) -> tuple[int, float, float, str]:
+    """The likeliest end of a name that starts at `start`, its weight, the part of it that the words after give, and their role."""
     words, titles = tables.words, tables.left
     double = text[start : start + 2] in tables.compound
     weight = 5.0 if double else tables.surnames.get(text[start], -9.0)
+    if text[start] in _ADVERBS and not double:
+        weight -= 2.0
     first = start + (2 if double else 1)
-    best = (first, -99.0, "")
+    best = (first, -99.0, 0.0, "")
     for end in (first + 1, first + 2):
         char = text[end - 1 : end]
         if not "\u3400" <= char <= "\u9fff" or char == "某":
@@ -281,15 +295,15 @@ def _best(text: str, start: int, tables: _Tables) -> tuple[int, float, str]:
         if end == first + 2:  # most names have three characters, unless words make them up
             given = tables.given.get(tail[0], 1.0) + tables.given.get(tail[1], 1.0)
             total += 1.0 - (3.0 if string[:2] in words and not double else 0.0)
-            if tail in titles or tables.right.get(tail, (0.0, ""))[1]:
+            if tail in titles or tables.right.get(tail, (0.0, ""))[0] > 0:
                 total -= 8.0
             elif tail in words and given < 1.0:
                 total -= 2.0
         if char in _NO_END:
-            total -= 5.0
+            total -= 8.0
         bonus, role = _right(text, end, tables)
         if total + bonus > best[1]:
-            best = (end, total + bonus, role)
+            best = (end, total + bonus, bonus, role)
     return best
 
 
@@ -331,5 +345,5 @@ def looks_real(author: str) -> bool:
         return tables.dotted.fullmatch(author) is not None
     if not 2 <= len(author) <= 4 or author in tables.words or tables.scan.match(author) is None:
         return False
-    end, weight, _ = _best(author, 0, tables)
+    end, weight, _, _ = _best(author, 0, tables)
     return end == len(author) and weight >= _HOPEFUL
