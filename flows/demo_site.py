@@ -1,4 +1,4 @@
-"""Serves the fictional city's boards on 127.0.0.1, as a crawler would meet them: GB18030 pages, a paged JSON list, feeds, robots.txt.
+"""Serves the fictional city's boards on 127.0.0.1: GB18030 pages, a paged JSON list, feeds, robots.txt.
 
 Reads what `demo_city.build` wrote under `site/`; no page is written to disk.
 """
@@ -98,7 +98,8 @@ def rss(items: list[dict[str, str]]) -> str:
         f"<description>{html.escape(item['description'])}</description></item>"
         for item in items
     )
-    return f"<?xml version='1.0' encoding='UTF-8'?><rss version='2.0'><channel><title>临江晚报·百姓问政</title>{entries}</channel></rss>"
+    head = "<?xml version='1.0' encoding='UTF-8'?><rss version='2.0'><channel><title>临江晚报·百姓问政</title>"
+    return f"{head}{entries}</channel></rss>"
 
 
 @contextmanager
@@ -146,16 +147,26 @@ def serve(city_folder: Path, declarations: Path | None = None, port: int = 0) ->
 
 def _thread_html(thread: dict[str, Any]) -> str:
     paragraphs = "".join(f"<p>{html.escape(line)}</p>" for line in thread["body"].split("\n") if line)
-    said = {name: html.escape(thread[key]) for name, key in
-            (("author", "author"), ("time", "posted"), ("area", "place"), ("field", "topic"), ("kind", "kind"), ("rating", "satisfied"))}  # fmt: skip
+    said = {
+        name: html.escape(thread[key])
+        for name, key in (
+            ("author", "author"),
+            ("time", "posted"),
+            ("area", "place"),
+            ("field", "topic"),
+            ("kind", "kind"),
+            ("rating", "satisfied"),
+        )
+    }
     facts = "".join(f'<span class="{name}">{value}</span> ' for name, value in said.items() if value)
     answer = ""
     if thread["reply"]:
         answer = (
-            f'<div class="reply"><span class="office">{html.escape(thread["reply_unit"])}</span> <span class="replied">{thread["replied"]}'
-            f'</span><p class="text">{html.escape(thread["reply"])}</p></div>'
+            f'<div class="reply"><span class="office">{html.escape(thread["reply_unit"])}</span> '
+            f'<span class="replied">{thread["replied"]}</span><p class="text">{html.escape(thread["reply"])}</p></div>'
         )
-    return f'<h1 class="subject">{html.escape(thread["title"])}</h1><div class="facts">{facts}</div><div class="content">{paragraphs}</div>{answer}'
+    head = f'<h1 class="subject">{html.escape(thread["title"])}</h1><div class="facts">{facts}</div>'
+    return f'{head}<div class="content">{paragraphs}</div>{answer}'
 
 
 def _document(title: str, body: str) -> bytes:
