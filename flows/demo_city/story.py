@@ -307,3 +307,4 @@ class Story:
         board = [letter for letter in letters if letter.source == "citizen_board" and not letter.codes]
         for letter in board[-9::2]:
             letter.withdrawn = True
+        board[-2].title = f"<script>alert('帖子')</script>{board[-2].title}"  # must stay text wherever it is shown
