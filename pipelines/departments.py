@@ -45,6 +45,9 @@ class Words:
     inside: tuple[str, ...]
     before: tuple[str, ...]
     after: tuple[str, ...]
+    region_after: tuple[str, ...]
+    subject: tuple[str, ...]
+    private: tuple[str, ...]
     never: tuple[str, ...]
     stop: str
     front: tuple[str, ...]
@@ -73,7 +76,10 @@ def words() -> Words:
     """The vocabulary of mentions."""
     with (DATA / "mentions.toml").open("rb") as file:
         data = tomllib.load(file)
-    split = {key: tuple(dict.fromkeys(data["actors"][key].split())) for key in ("inside", "before", "after")}
+    split = {
+        key: tuple(dict.fromkeys(data["actors"][key].split()))
+        for key in ("inside", "before", "after", "region_after", "subject", "private")
+    }
     return Words(
         organs=tuple(dict.fromkeys(data["organs"].split())),
         named=tuple(dict.fromkeys(data["named"].split())),

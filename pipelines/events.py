@@ -119,17 +119,21 @@ def _exact(pairs: _Pairs, sketches: Sketches, rank: Ints, day: Ints, person: Int
 def _alike(pairs: _Pairs, messages: pa.Table, sketches: Sketches, rank: Ints, day: Ints, person: Ints, place: Ints) -> None:
     """Almost the same letters: candidates by shared bands and by shared person, confirmed letter by letter."""
     long = np.flatnonzero(sketches.size >= _SHORT)
-    found = [_neighbours(band_keys(sketches.bins, band), rank, long, _WINDOW) for band in range(BANDS)]
-    found.append(_neighbours(person, rank, long[person[long] >= 0], _PERSON_WINDOW))
-    joined = np.unique(np.concatenate([left * len(rank) + right for left, right in found]))
+    found = [np.empty(0, dtype=np.int64)]
+    for band in range(BANDS + 1):
+        if band < BANDS:
+            left, right = _neighbours(band_keys(sketches.bins, band), rank, long, _WINDOW)
+        else:
+            left, right = _neighbours(person, rank, long[person[long] >= 0], _PERSON_WINDOW)
+        same = (person[left] == person[right]) & (person[left] >= 0)
+        kept = day[right] - day[left] <= np.where(same, _PERSON_DAYS, _NEAR_DAYS)
+        kept &= sketches.digest[left] != sketches.digest[right]
+        left, right, same = left[kept], right[kept], same[kept]
+        kept = likeness(sketches.bins, left, right) >= np.where(same, _PERSON_HINT, _HINT)
+        found.append(left[kept] * len(rank) + right[kept])
+    joined = np.unique(np.concatenate(found))
     left, right = joined // len(rank), joined % len(rank)
     same = (person[left] == person[right]) & (person[left] >= 0)
-    apart = day[right] - day[left]
-    kept = apart <= np.where(same, _PERSON_DAYS, _NEAR_DAYS)
-    kept &= sketches.digest[left] != sketches.digest[right]
-    left, right, same = left[kept], right[kept], same[kept]
-    kept = likeness(sketches.bins, left, right) >= np.where(same, _PERSON_HINT, _HINT)
-    left, right, same = left[kept], right[kept], same[kept]
     elsewhere = (place[left] != place[right]) & (place[left] >= 0) & (place[right] >= 0)
     brief = np.minimum(sketches.size[left], sketches.size[right]) < _BRIEF
     least = np.where(same, _PERSON_LEAST, np.where(elsewhere, _OTHER_PLACE_LEAST, np.where(brief, _BRIEF_LEAST, _NEAR_LEAST)))

@@ -12,11 +12,13 @@ _STOP = re.compile(r"[。!?！？\n]")
 _MASKED = re.compile(r"[A-Z]\d{0,3}[市区县州乡镇]")
 _REACH = 60  # characters after a mention in which a failure is still its own
 _CACHE = 200_000
+_SUFFIXES = ("街道", "社区", "村", "镇", "乡")
+_OF_COMMUNITY = frozenset({"居委会", "居民委员会", "居委"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """What a mention says, apart from where it stands.
+    """What a mention says, apart from where it stands. One object a wording (hashed as such, which is quick).
 
     `head` is the word for the organ ("" when a place itself acts), `name` a free name before it, `over` its superior organ,
     `places` the places it names, widest first, `level` a bare 市, 区, 县, 镇 … before it.
@@ -74,19 +76,33 @@ class Finder:
                 doc -= 1
                 first -= len(texts[doc]) + 1
             head, mid, name = match[1], match[2], ""
+            if head[0].isdigit() and not self._hotline(head, joined, back, end, head_end):
+                continue
             if not mid and head[::-1] in patterns.named and (more := patterns.name.match(back, head_end)):
-                stop = more.end()
-                name = back[head_end:stop]
+                name = more[0]
+                chain = patterns.chain.match(back, more.end())
+                mid = chain[0] if chain else ""
+                stop = more.end() + len(mid)
             shape = self._shape(head, mid, name)
             start = size - stop + shape.trim
             taken = size - start
-            if patterns.never.match(joined, size - head_end):
+            if (longer := patterns.never.match(joined, size - head_end)) and longer.end() > end:
+                continue
+            if name and patterns.private.search(joined, start, end):
                 continue
             acts = self._acts(shape, joined, back, end, size - start, head[::-1])
             if not acts and not shape.places:
                 continue
             blamed = acts and self._blamed(joined, back, start, end, size)
             yield Mention(doc, start - first, end - first, shape, acts, blamed)
+
+    def _hotline(self, head: str, joined: str, back: str, end: int, head_end: int) -> bool:
+        """A hotline's number is no part of a longer number; three digits must be dialled or answer."""
+        if joined[end : end + 1].isdigit() or back[head_end : head_end + 1].isdigit():
+            return False
+        return (
+            len(head) > 3 or back[head_end : head_end + 1] in set("打拨报找向了") or joined[end : end + 1] in set("报出接民警指")
+        )
 
     def _acts(self, shape: Shape, joined: str, back: str, end: int, back_start: int, head: str) -> bool:
         """Whether the span stands for an organ and not only for a place or a thing."""
@@ -95,6 +111,8 @@ class Finder:
         if head in self._patterns.strong or (shape.head and (shape.places or shape.level or shape.over or shape.name)):
             return True
         patterns = self._patterns
+        if not shape.head and shape.places[-1][-1] in "省市区县州":
+            return patterns.region_after.match(joined, end) is not None
         return bool(patterns.after.match(joined, end) or patterns.before.match(back, back_start))
 
     def _blamed(self, joined: str, back: str, start: int, end: int, size: int) -> bool:
@@ -106,7 +124,7 @@ class Finder:
         clause = size - left.start() if left else 0
         if patterns.asking.search(joined, clause, start):
             return False
-        if patterns.cue.search(joined, clause, start):
+        if patterns.cue.search(joined, clause, start) or patterns.subject.match(joined, end):
             return True
         right = _STOP.search(joined, end, end + _REACH)
         return patterns.cue.search(joined, end, right.start() if right else min(size, end + _REACH)) is not None
@@ -138,9 +156,18 @@ class Finder:
                 short = self._known_end(part) if index == 0 else part
                 trim += len(part) - len(short)
                 places.append(short)
+        if not level and head in words().roles and head[0] in "镇乡县区":  # 县长, 镇干部 say their level themselves
+            level = head[0]
+        suffix = next((suffix for suffix in _SUFFIXES if head.startswith(suffix)), "社区" if head in _OF_COMMUNITY else "")
+        if name and suffix:  # 汉回村支书, 天顶街道办: the name is a place's
+            short = self._known_end(name + suffix)
+            trim += len(name) + len(suffix) - len(short)
+            places, name = [*places, short], ""
         if name and (match := self._patterns.front.match(name)):
             trim += match.end()
             name = name[match.end() :]
+        if len(name) == 1 and name not in "一二三四五六七八九十":  # a stray character, no name
+            trim, name = trim + 1, ""
         return Shape(head, name, over, tuple(places), level, trim, plain)
 
     def _known_end(self, place: str) -> str:

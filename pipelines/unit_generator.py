@@ -26,14 +26,18 @@ def generate(places: Path) -> list[dict[str, Any]]:
     keys = {(row["place"], row["parent"]): _key(row, twice) for row in rows}
     if len(set(keys.values())) < len(rows):
         raise RegistryError(f"{places}: a place stands twice under the same parent; take one out")
-    levels = {row["place"]: row["level"] for row in rows}
+    levels = {keys[row["place"], row["parent"]]: row["level"] for row in rows}
+    named: dict[str, dict[str, None]] = {}
+    for (place, _), key in keys.items():
+        named.setdefault(place, {})[key] = None
+        named.setdefault(key, {})[key] = None
     out: list[dict[str, Any]] = []
     for row in rows:
-        parents = [key for (name, _), key in keys.items() if name == row["parent"] or key == row["parent"]]
+        parents = list(named.get(row["parent"], ()))
         if row["parent"] and len(parents) != 1:
             what = "is not in the list; add it" if not parents else f"is ambiguous; write one of {', '.join(parents)}"
             raise RegistryError(f"{places}:{row['line']}: parent {row['parent']} {what}")
-        above = _head_code(parents[0], levels.get(row["parent"], "")) if parents else ""
+        above = _head_code(parents[0], levels[parents[0]]) if parents else ""
         out += _units(keys[row["place"], row["parent"]], row["place"], row["level"], above)
     codes = {row["code"] for row in out}
     return [row | {"parent": row["parent"] if row["parent"] in codes else ""} for row in out]
@@ -90,7 +94,7 @@ def _units(key: str, name: str, level: str, above: str) -> Iterator[dict[str, An
 def _official(department: Department, place: str, level: str) -> str:
     """The name after the place, without doubling (X村 + 村民委员会, 经开区 + 管理委员会)."""
     official = department.name_at(level)
-    return official[1:] if place[-1] == official[0] else official
+    return official[1:] if department.head and place[-1] == official[0] else official
 
 
 def _free(department: Department, level: str, taken: set[str]) -> Iterator[str]:

@@ -14,7 +14,8 @@ import pyarrow as pa
 from pipelines.contracts import Attribution, rows
 from pipelines.departments import words
 from pipelines.mentions import Finder, Mention, Shape
-from pipelines.registry import HEADS, Registry, RegistryError, Unit, on
+from pipelines.normalise import fold
+from pipelines.registry import Registry, RegistryError, Unit, on
 from pipelines.registry_check import check_registry
 from pipelines.unit_generator import generate, write_registry
 
@@ -23,8 +24,13 @@ __all__ = [
 ]  # fmt: skip
 
 Zones = tuple[tuple[str, ...], ...]
+_NOWHERE: Zones = ((), (), (), ())
 CHUNK = 1000
 _CACHE = 200_000
+_SAME_LEVEL = {"镇": ("镇", "乡"), "乡": ("乡", "镇")}
+_COMMITTEES = frozenset(
+    {"村委会", "居委会", "村民委员会", "居民委员会", "村委", "村部", "村支部", "村党支部", "村支两委", "村两委"}
+)
 _LOCAL = frozenset("镇乡村") | {"街道", "社区"}
 
 
@@ -57,12 +63,12 @@ class Resolver:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        calls = {call for unit in registry.units for call in registry.calls(unit)}
-        self.finder = Finder(calls, registry.place_names)
+        self.finder = Finder(_own_names(registry), registry.place_names)
         dated = {unit.valid_from for unit in registry.units}
         dated |= {unit.valid_to + dt.timedelta(days=1) for unit in registry.units if unit.valid_to}
         self._changes = sorted(dated)
         self._stems = {n[:-1]: n for n in registry.place_names if len(n) > 2 and n[-1] in "省市区县"}
+        self._places: dict[tuple[str, ...], tuple[tuple[str, ...], bool]] = {}
         self._memory: dict[tuple[Shape, Zones, int], Resolution] = {}
 
     def epoch(self, day: dt.date) -> int:
@@ -79,8 +85,16 @@ class Resolver:
             found = self._memory[key] = self._resolve(shape, zones, day)
         return found
 
-    def place_keys(self, names: Sequence[str]) -> tuple[tuple[str, ...], bool]:
+    def place_keys(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
         """The registry's places that a chain of names can mean, and whether the innermost name is among them."""
+        found = self._places.get(names)
+        if found is None:
+            if len(self._places) > _CACHE:
+                self._places.clear()
+            found = self._places[names] = self._place_keys(names)
+        return found
+
+    def _place_keys(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
         keys: tuple[str, ...] = ()
         inner = True
         for name in names:
@@ -130,14 +144,11 @@ class Resolver:
         key = keys[0]
         if not shape.head and not shape.over:
             heads = on(self.registry.head_of(key), day)
+            if not inner and not (_local(key) and _local(shape.places[-1])):
+                return UNKNOWN
             return _one(heads, "named" if inner else "inferred", 0.9 if inner else 0.5, "place" if inner else "parent_of")
         if not inner or shape.name:
-            local = _local(key)
-            units, _ = self._units_at(key, calls[:2] if shape.name else calls, day)
-            if units:
-                return _one(units, "inferred", 0.6, "parent_of")
-            heads = on(self.registry.head_of(key), day)
-            return _one(heads, "inferred", 0.5, "parent_of") if local and heads else UNKNOWN
+            return self._stand_in(shape, key, inner, calls, day)
         for step, place in enumerate(self.registry.above(key)):
             units, call = self._units_at(place, calls, day)
             if units and call == shape.over and call != shape.head:
@@ -147,6 +158,18 @@ class Resolver:
             if step == 1:
                 break
         return NOT_VALID if any((key, call) in self.registry.by_alias for call in calls) else UNKNOWN
+
+    def _stand_in(self, shape: Shape, key: str, inner: bool, calls: Sequence[str], day: dt.date) -> Resolution:
+        """The registry does not go down to the unit itself: its own name there, else the town of a committee stands in."""
+        if units := self._units_at(key, calls[:1], day)[0] if shape.name else []:
+            return _one(units, "named", 0.9, "alias+place")
+        if not inner and not _local(shape.places[-1]):
+            return UNKNOWN
+        committee = words().roles.get(shape.head, shape.head) in _COMMITTEES
+        if not inner and not shape.name and not committee and (units := self._units_at(key, calls, day)[0]):
+            return _one(units, "inferred", 0.6, "parent_of")
+        heads = on(self.registry.head_of(key), day) if _local(key) and committee else []
+        return _one(heads, "inferred", 0.5, "parent_of")
 
     def _within(self, shape: Shape, zones: Zones, calls: Sequence[str], day: dt.date) -> Resolution:
         """Every place of the mention is unknown: only a unit's own full name can help."""
@@ -164,7 +187,7 @@ class Resolver:
             found: dict[str, list[Unit]] = {}
             for key in zone:
                 for place in self.registry.above(key):
-                    if level and not self.registry.short_place(place).endswith(level):
+                    if level and not self.registry.short_place(place).endswith(_SAME_LEVEL.get(level, level)):
                         continue
                     if units := self._units_at(place, calls, day)[0]:
                         found[place] = units
@@ -182,6 +205,16 @@ class Resolver:
             if units:
                 return NO_PLACE
         return UNKNOWN
+
+
+def _own_names(registry: Registry) -> set[str]:
+    """What units are called without a place in front: the finder reads places by itself."""
+    return {
+        call
+        for unit in registry.units
+        for call in registry.calls(unit)
+        if not call.startswith((unit.place, registry.short_place(unit.place)))
+    }
 
 
 def _local(place: str) -> bool:
@@ -206,12 +239,14 @@ def read_messages(resolver: Resolver, messages: Sequence[dict[str, Any]]) -> lis
             at.mentions.append((name, mention))
     for message, at in zip(messages, out, strict=True):
         if (place := message.get("place")) and not at.zones.get("place"):
-            at.zones["place"] = list(resolver.place_keys([place])[0])
+            at.zones["place"] = list(resolver.place_keys((place,))[0])
         at.mentions.reverse()
     return out
 
 
 def _zones(found: _Message) -> Zones:
+    if not found.zones:
+        return _NOWHERE
     return tuple(tuple(sorted(set(found.zones.get(name, ())))) for name in ("title", "body", "unit_hint", "place"))
 
 
@@ -264,16 +299,17 @@ def targets_of(
 
 
 def targets_of_many(messages: Iterable[dict[str, Any]], resolver: Resolver) -> list[list[dict[str, Any]]]:
-    """`targets_of` for many messages with title, body and, where known, place and posted_at (a date)."""
-    messages = list(messages)
+    """`targets_of` for many messages: title, body and, where known, place and posted_at (a date)."""
+    originals = list(messages)
+    messages = [message | {name: fold(message.get(name) or "") for name in ("title", "body", "place")} for message in originals]
     out = []
-    for message, found in zip(messages, read_messages(resolver, messages), strict=True):
+    for original, message, found in zip(originals, messages, read_messages(resolver, messages), strict=True):
         zones, day = _zones(found), message.get("posted_at") or dt.date.today()  # noqa: DTZ011 - an undated message is of today
         targets = []
         for name, mention in found.mentions:
             meant = resolver.resolve(mention.shape, zones, day)
             targets.append({
-                "mention": message[name][mention.start : mention.end], "field": "text" if name == "body" else name,
+                "mention": original[name][mention.start : mention.end], "field": "text" if name == "body" else name,
                 "start": mention.start, "end": mention.end, "unit_code": meant.unit.code if meant.unit else None,
                 "unit_name": meant.unit.name if meant.unit else None, "status": meant.status,
                 "confidence": meant.confidence, "blamed": mention.blamed, "why": meant.why,

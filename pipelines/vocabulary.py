@@ -30,6 +30,14 @@ NEEDS_PLACE = frozenset({"政府", "党工委", "纪工委", "县委", "区委",
 LEVEL_CHARS = "省市州区县镇乡村"
 _NO_DISTRICT = "小社校景片辖厂库矿郊城山林牧地市园"
 _NO_CITY = "超城都股上菜门夜"
+# What follows a subject but also an address.
+_LOOSE = frozenset("，在周往门对用为第副") | {"20", "去年", "今年", "现在", "食堂"}
+# Endings of places with free names, backwards, and what makes each an everyday word (农村, 小镇, 城乡, 家乡).
+_LOCAL = (
+    ("道街(?![本该各])", 2, 5), ("区社(?![本该各])", 1, 6),
+    ("镇(?![小城乡集本全我该各])", 2, 5), ("乡(?![城家故老下本全我该各])", 2, 5),
+    ("村(?![农本该我全各乡中同])", 1, 6),
+)  # fmt: skip
 
 
 def trie(listed: Iterable[str], besides: Iterable[str] = ()) -> str:
@@ -80,10 +88,14 @@ class Patterns:
     """What `mentions` runs; all but `cue`, `asking`, `after`, `never` read backwards."""
 
     scan: re.Pattern[str]
+    chain: re.Pattern[str]
     part: re.Pattern[str]
     name: re.Pattern[str]
     before: re.Pattern[str]
     complaint: re.Pattern[str]
+    region_after: re.Pattern[str]
+    subject: re.Pattern[str]
+    private: re.Pattern[str]
     after: re.Pattern[str]
     never: re.Pattern[str]
     front: re.Pattern[str]
@@ -111,23 +123,27 @@ def build(extra: Iterable[str] = (), stems: Iterable[str] = ()) -> Patterns:
     district, city = f"区(?![{_NO_DISTRICT}])", f"市(?![{_NO_CITY}])"
     masked = r"\d{0,3}[A-Z](?![A-Za-z0-9])"
     known = _back({*ZONES, *stems})
-    free = [f"{end[::-1]}{name}{{1,{most}}}" for end, most in (("街道", 5), ("社区", 6), ("镇", 5), ("乡", 5), ("村", 6))]
+    free = [f"{end}{name}{{{least},{most}}}" for end, least, most in _LOCAL]
     masks = [f"{char}{masked}" for char in "市区县州"]
-    named = [f"{district}{name}{{1,4}}", f"县{name}{{1,3}}", f"{city}{name}{{1,3}}"]
+    named = [f"{district}{name}{{2,4}}", f"县{name}{{2,3}}", f"{city}{name}{{2,3}}"]
     levels = [f"{char}[我本该全当]?" for char in (district, city, *"县镇乡村省州")]
     part = trie(_back(strong), [*masks, *known, *free, *named, *levels])
     heads = trie([*_back(organs), *_back(vocabulary.inside)], [*masks, *known, *free])
     return Patterns(
         scan=re.compile(f"(?P<head>{heads})(?P<mid>(?:{part}){{0,5}})"),
+        chain=re.compile(f"(?:{part}){{0,5}}"),
         part=re.compile(part),
         name=re.compile(f"{name}{{1,6}}"),
         before=re.compile(trie(_back(vocabulary.before))),
         complaint=re.compile("诉投|报举|控"),
-        after=re.compile(trie(vocabulary.after)),
+        after=re.compile(trie({*vocabulary.after, *vocabulary.subject} - _LOOSE)),
+        region_after=re.compile(trie(vocabulary.region_after)),
+        subject=re.compile(trie(vocabulary.subject)),
+        private=re.compile(trie(vocabulary.private)),
         never=re.compile(trie(vocabulary.never)),
         front=re.compile(f"(?:{'|'.join(sorted(vocabulary.front, key=len, reverse=True))})+"),
         cue=re.compile(trie(vocabulary.cues)),
         asking=re.compile(trie(vocabulary.asking)),
-        named=frozenset(vocabulary.named),
+        named=frozenset({*vocabulary.named, *(role for role in vocabulary.roles if role[0] in "村社街镇乡" or role == "居委")}),
         strong=frozenset(strong),
     )
