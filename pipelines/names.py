@@ -5,6 +5,7 @@ its characters, its borders and its context; from `ENOUGH` on it is a name. Name
 """
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 ENOUGH = 6.0
 _HOPEFUL = 2.8  # enough beside a name in a list
 _ALONE = 7.5  # enough where nothing around speaks for a name
+_UNSEEN = 5.0  # what a candidate must be able to reach where no telling word can stand before it
 _LIST_AT_LEAST = 3  # names that run on without a mark between them
 _FOLLOW = frozenset(
     "的在是说与和及等于把将被对向以住男女也却又就都称为从找到去来让给带用因已经自系拿开要请叫跟同所则后未没不有之站分"
@@ -51,6 +53,7 @@ class _Tables(NamedTuple):
     words: frozenset[str]
     rare: frozenset[str]
     closing: frozenset[str]
+    bounds: dict[str, float]
     left: dict[str, tuple[float, str]]
     right: dict[str, tuple[float, str]]
     scan: re.Pattern[str]
@@ -71,7 +74,7 @@ def _tables() -> _Tables:
     left |= {w: (2.8, "self") for w in near} | {w: (5.0, "self") for w in writer}
     right = {w: (2.0, "") for w in after_name} | {w: (-5.0, "") for w in place} | {w: (2.5, "official") for w in after_office}
     (sounds,) = _lines("sounds.txt")
-    dotted = re.compile(rf"(?<!·)(?P<name>[{sounds}]{{1,6}}(?:·[{sounds}][{sounds}\u4e00-\u9fff]{{0,4}}[{sounds}]?){{1,2}})")
+    dotted = re.compile(rf"(?<!·)(?P<name>[{sounds}]{{1,6}}(?:·[{sounds}]{{1,6}}){{1,2}})")
     long = re.compile(
         rf"(?:来电人|反映人|投诉人|申请人|联系人|代表人|牵头人|代表|村民|牧民|居民|我叫|家属|举报人)[：: ]{{0,2}}(?P<name>[{sounds}]{{3,6}})"
         r"(?=[，。,；;、（( \n]|$|反映|称|来电|电话)"
@@ -79,9 +82,18 @@ def _tables() -> _Tables:
     return _Tables(
         surnames, given, compound,
         frozenset(word for word in words if word[0] != "?"), frozenset(word[1:] for word in words if word[0] == "?"),
-        frozenset(word[-1] for word in left) | frozenset(_SPACE),
-        left, right, re.compile(f"[{starts}](?=[^{unlikely}\\W0-9A-Za-z_])"), re.compile(f"[{sounds}]+"), dotted, long,
+        frozenset(word[-1] for word in left) | frozenset(_SPACE), {},
+        left, right, _scan(surnames, starts, unlikely, left), re.compile(f"[{sounds}]+"), dotted, long,
     )  # fmt: skip
+
+
+def _scan(surnames: dict[str, float], starts: str, unlikely: str, left: Iterable[str]) -> re.Pattern[str]:
+    """Where a name may start: a surname that is hardly anything else, or any surname where a telling word can stand before it."""
+    strong = "".join(c for c in starts if surnames.get(c, 5.0) >= 2.0)
+    telling = "".join({word[-1] for word in left} | _BEFORE) + "\u0001-\u4dff\ua000-\uffff"
+    return re.compile(
+        f"[{starts}](?=[^{unlikely}\\W0-9A-Za-z_])(?:(?<=[{strong}])|(?<=[{telling}].)|(?<![\\s\\S]{{2}}))", re.DOTALL
+    )
 
 
 def _lines(name: str) -> list[str]:
@@ -151,16 +163,20 @@ def _in_text(text: str) -> list[Name]:
     hopeful: list[Name] = []
     last = -1
     tables = _tables()
-    surnames, given, words = tables.surnames, tables.given, tables.words
+    surnames, given, words, closing, bounds = tables.surnames, tables.given, tables.words, tables.closing, tables.bounds
     for match in tables.scan.finditer(text):
         start = match.start()
         if start < last:
             continue
-        two = text[start : start + 2]
         # most candidates are words of the language: a bound on what they can reach spares the closer look
-        bound = surnames.get(two[0], 5.0) + given.get(two[1], 1.0) + max(0.0, 1.0 + given.get(text[start + 2 : start + 3], 1.0))
-        bound += 2.5 - (3.0 if two in words else 0.0)
-        if bound < 1.0 or (bound + 1.0 < ENOUGH and start != last and start and text[start - 1] not in tables.closing):
+        two = text[start : start + 2]
+        bound = bounds.get(two)
+        if bound is None:
+            bound = bounds[two] = surnames.get(two[0], 5.0) + given.get(two[1], 1.0) + (-0.5 if two in words else 2.5)
+        third = given.get(text[start + 2 : start + 3], 1.0)
+        if third > -1.0:
+            bound += third + 1.0
+        if bound < 1.0 or (bound < _UNSEEN and start != last and start and text[start - 1] not in closing):
             continue
         left, role = (3.0, names[-1].role) if start == last else _left(text, start, words)
         if bound + left < _HOPEFUL:
@@ -298,7 +314,7 @@ def _best(text: str, start: int, tables: _Tables) -> tuple[int, float, float, st
             if tail in titles or tables.right.get(tail, (0.0, ""))[0] > 0:
                 total -= 8.0
             elif tail in words and given < 1.0:
-                total -= 2.0
+                total -= 1.0
         if char in _NO_END:
             total -= 8.0
         bonus, role = _right(text, end, tables)

@@ -27,7 +27,7 @@ _TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9:-]{0,20}(?:[\s/][^<>]*)?>|<![A-Za-z\[]
 _TAG_START = re.compile(r"<(?=[A-Za-z/!?])")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ue000-\uf8ff\ufff0-\uffff]")
 _LOOSE = re.compile(r"[\t\r\n\x0b\x0c]|  ")
-_BREAKS = re.compile(r"[ \t\x0b\x0c]*[\r\n]\s*")
+_BREAKS = re.compile(r" ?[\r\n]\s*")  # after blanks are one: two stars side by side would be quadratic
 _BLANKS = re.compile(r"[ \t\x0b\x0c]+")
 
 
@@ -58,6 +58,9 @@ def _tables() -> tuple[dict[int, int], re.Pattern[str], re.Pattern[str]]:
     simplified = _converter().convert("\n".join(map(chr, _CJK))).split("\n")
     old = {point: ord(plain) for point, plain in zip(_CJK, simplified, strict=True) if len(plain) == 1 and ord(plain) != point}
     table = old | width
+    table = {
+        point: table.get(plain, plain) for point, plain in table.items()
+    }  # a compatibility form may lead to a traditional one
     return table, _any_of(table), _any_of(old)
 
 
@@ -104,7 +107,7 @@ def tidy(text: str) -> str:
     if _CONTROL.search(text):
         text = _CONTROL.sub(" ", text)
     if _LOOSE.search(text):
-        text = _BLANKS.sub(" ", _BREAKS.sub("\n", text))
+        text = _BREAKS.sub("\n", _BLANKS.sub(" ", text))
     return text.strip()
 
 
