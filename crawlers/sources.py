@@ -4,6 +4,7 @@ A new source of a known kind needs a file and no Python. Unknown keys are errors
 """
 
 import datetime as dt
+import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,11 +28,43 @@ class _Strict(BaseModel):
 
 
 def _known_encoding(name: str) -> str:
-    "".encode(name)
+    try:
+        "".encode(name)
+    except LookupError:  # no ValueError, so pydantic would let it through as a traceback
+        raise ValueError(f"no encoding is called '{name}'; try utf-8, gb18030 or big5") from None
     return name
 
 
+def _web_address(url: str) -> str:
+    if not re.match(r"https?://[^/\s]+", url):
+        raise ValueError(f"'{url}' is no web address; it begins with http:// or https://")
+    return url
+
+
+def _one_group(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"'{pattern}' is no regular expression: {error}") from None
+    if groups != 1:
+        raise ValueError(f"'{pattern}' needs exactly one group in round brackets; it has {groups}")
+    return pattern
+
+
+def _selector(css: str) -> str:
+    from parsel.csstranslator import css2xpath  # here, since only web boards need its libraries
+
+    try:
+        css2xpath(css)
+    except Exception as error:  # cssselect's errors share no base with a public name
+        raise ValueError(f"'{css}' is no CSS selector: {error}") from None
+    return css
+
+
 Encoding = Annotated[str, AfterValidator(_known_encoding)]
+Url = Annotated[str, AfterValidator(_web_address)]
+Pattern = Annotated[str, AfterValidator(_one_group)]
+Css = Annotated[str, AfterValidator(_selector)]
 
 
 class Bounds(_Strict):
@@ -68,28 +101,34 @@ class Crawling(_Strict):
     """Manners and depth of a crawl; robots.txt is obeyed whatever stands here."""
 
     delay: float = Field(1.0, ge=0, description="seconds between requests to one host, at least")
-    pages_at_most: int = Field(500, ge=1)
+    pages_at_most: int = Field(500, ge=1, description="pages of one list in one crawl")
+    quiet_pages: int = Field(2, ge=1, description="list pages in a row without anything new, after which paging stops")
     revisit_days: int = Field(60, ge=0, description="threads younger than this are read again for replies and withdrawals")
     contact: str = Field("weathervane@localhost", description="named in the User-Agent")
+    hosts: tuple[str, ...] = Field((), description="further hosts of its pages, such as bbs.example.cn or 10.1.1.1:8080")
 
 
 class HtmlBoard(_Strict):
-    """List pages -> thread -> replies, by CSS selectors (`::text`, `::attr(x)`; joined text unless `::attr`)."""
+    """List pages -> thread -> replies, by CSS selectors (`::text`, `::attr(x)`; without either, all text inside).
 
-    list_urls: tuple[str, ...] = Field(min_length=1)
-    item: str = Field(description="one thread in a list page")
-    link: str = Field(description="the thread's address, inside an item")
-    next_page: str | None = Field(None, description="the next list page's address")
-    native_id: str = Field(description="regular expression with one group, applied to the thread's address")
-    fields: dict[CanonicalField, str] = Field(description="selectors inside the thread page")
-    gone: str | None = Field(None, description="a selector that matches when the source has withdrawn the thread")
+    Of several matches title, body, address and reply are joined; of every other field the first counts.
+    """
+
+    list_urls: tuple[Url, ...] = Field(min_length=1)
+    item: Css = Field(description="one thread in a list page")
+    link: Css = Field(description="the thread's address, inside an item")
+    next_page: Css | None = Field(None, description="the next list page's address")
+    native_id: Pattern = Field(description="regular expression with one group, applied to the thread's address")
+    fields: dict[CanonicalField, Css] = Field(description="selectors inside the thread page")
+    patterns: dict[CanonicalField, Pattern] = Field({}, description="what of a field's text counts, such as `时间[::](.+)`")
+    gone: Css | None = Field(None, description="a selector that matches when the source has withdrawn the thread")
     encoding: Encoding | None = Field(None, description="only where the pages declare a wrong one")
 
 
 class JsonBoard(_Strict):
     """A JSON list, newest first, paged by the last item seen (the form of the 领导留言板)."""
 
-    url: str
+    url: Url
     method: Literal["GET", "POST"] = "POST"
     params: dict[str, str] = Field({}, description="sent with every request (query for GET, form for POST)")
     headers: dict[str, str] = {}
@@ -102,9 +141,9 @@ class JsonBoard(_Strict):
 
 
 class Feed(_Strict):
-    """RSS or Atom."""
+    """RSS or Atom; its elements are known, so that no field map is needed."""
 
-    urls: tuple[str, ...] = Field(min_length=1)
+    urls: tuple[Url, ...] = Field(min_length=1)
 
 
 class Export(_Strict):
