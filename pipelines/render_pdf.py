@@ -12,7 +12,7 @@ import typst
 from pipelines.typefaces import PDF_FACES, SHIPPED
 
 TEMPLATES = Path(__file__).parent / "templates"
-_LONG_WORD = re.compile(r"([!-~\u00a1-\u02af]{12})(?=[!-~\u00a1-\u02af]{4})")
+_LONG_WORD = re.compile(r"([!-~\u00a1-\u02af]{20})(?=[!-~\u00a1-\u02af]{4})")
 
 
 @cache
