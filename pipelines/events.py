@@ -77,7 +77,7 @@ def _coded(column: pa.ChunkedArray) -> Ints:
     return indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)  # type: ignore[no-any-return]
 
 
-def _texts(messages: pa.Table) -> list[str]:
+def _texts(messages: pa.Table | pa.RecordBatch) -> list[str]:
     titles, bodies = messages["title"].to_pylist(), messages["body"].to_pylist()
     return [body if body.startswith(title) else title + body for title, body in zip(titles, bodies, strict=True)]
 
@@ -145,11 +145,24 @@ def _alike(pairs: _Pairs, messages: pa.Table, sketches: Sketches, rank: Ints, da
 def _ratios(messages: pa.Table, left: Ints, right: Ints) -> npt.NDArray[np.float32]:
     """How alike the texts of pairs are, 0 to 100; only the texts of one chunk are in memory at a time."""
     out = np.zeros(len(left), dtype=np.float32)
-    columns = messages.select(["title", "body"])
+    batches = messages.select(["title", "body"]).to_batches()
+    starts = np.cumsum([0, *(len(batch) for batch in batches)])
     for start in range(0, len(left), _CHUNK):
         part = slice(start, start + _CHUNK)
-        one, other = ([text[:_READ] for text in _texts(columns.take(pa.array(side[part])))] for side in (left, right))
+        one, other = (_at(batches, starts, side[part]) for side in (left, right))
         out[part] = process.cpdist(one, other, scorer=fuzz.ratio, dtype=np.float32)
+    return out
+
+
+def _at(batches: list[pa.RecordBatch], starts: Ints, positions: Ints) -> list[str]:
+    """The texts at some positions. `Table.take` would first copy the whole table into one piece."""
+    which = np.searchsorted(starts, positions, side="right") - 1
+    out = [""] * len(positions)
+    for batch in np.unique(which):
+        here = np.flatnonzero(which == batch)
+        texts = _texts(batches[batch].take(pa.array(positions[here] - starts[batch])))
+        for at, text in zip(here, texts, strict=True):
+            out[at] = text[:_READ]
     return out
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import rjieba
+
 from pipelines.departments import words
 from pipelines.vocabulary import LEVEL_CHARS, NEEDS_PLACE, Patterns, build
 
@@ -13,6 +15,13 @@ _MASKED = re.compile(r"[A-Z]\d{0,3}[市区县州乡镇]")
 _REACH = 60  # characters after a mention in which a failure is still its own
 _CACHE = 200_000
 _SUFFIXES = ("街道", "社区", "村", "镇", "乡")
+# rjieba's tags of words that end before a name begins; people who stand there; and verbs that are names all the same.
+_NO_NAME = frozenset({"v", "vn", "vd", "vi", "p", "d", "c", "r", "t", "ad", "m", "i", "l"})
+_PEOPLE = frozenset({
+    "业主", "小孩", "孩子", "代表", "村民", "居民", "家长", "学生", "老师", "领导", "部门", "政府", "网友", "群众", "公司",
+    "小区", "项目",
+})  # fmt: skip
+_NAMES = frozenset({"希望", "实验", "开发", "光明", "解放", "建设", "示范"})
 _OF_COMMUNITY = frozenset({"居委会", "居民委员会", "居委"})
 
 
@@ -85,6 +94,8 @@ class Finder:
                 stop = more.end() + len(mid)
             shape = self._shape(head, mid, name)
             start = size - stop + shape.trim
+            if start >= end:
+                continue
             taken = size - start
             if (longer := patterns.never.match(joined, size - head_end)) and longer.end() > end:
                 continue
@@ -111,7 +122,9 @@ class Finder:
         if head in self._patterns.strong or (shape.head and (shape.places or shape.level or shape.over or shape.name)):
             return True
         patterns = self._patterns
-        if not shape.head and shape.places[-1][-1] in "省市区县州":
+        if not shape.head and not shape.places:
+            return False
+        if not shape.head and shape.places[-1][-1] in "省市区县州" and not shape.places[-1].endswith("社区"):
             return patterns.region_after.match(joined, end) is not None
         return bool(patterns.after.match(joined, end) or patterns.before.match(back, back_start))
 
@@ -154,19 +167,22 @@ class Finder:
                 level = part[-1]
             else:
                 short = self._known_end(part) if index == 0 else part
-                trim += len(part) - len(short)
-                places.append(short)
+                if short:
+                    places.append(short)
+                else:  # no name was left: 附近镇 -> 镇
+                    level = part[-1] if part[-1] in LEVEL_CHARS and head else ""
+                trim += len(part) - (len(short) or len(level))
         if not level and head in words().roles and head[0] in "镇乡县区":  # 县长, 镇干部 say their level themselves
             level = head[0]
         suffix = next((suffix for suffix in _SUFFIXES if head.startswith(suffix)), "社区" if head in _OF_COMMUNITY else "")
         if name and suffix:  # 汉回村支书, 天顶街道办: the name is a place's
             short = self._known_end(name + suffix)
             trim += len(name) + len(suffix) - len(short)
-            places, name = [*places, short], ""
-        if name and (match := self._patterns.front.match(name)):
-            trim += match.end()
-            name = name[match.end() :]
-        if len(name) == 1 and name not in "一二三四五六七八九十":  # a stray character, no name
+            places, name = [*places, *([short] if short else [])], ""
+        if name and (cut := self._edge(name)):  # what stands before the cut is another phrase
+            trim, name = sum(map(len, parts)) + cut, name[cut:]
+            places, over, level = [], "", ""
+        if len(name) == 1 and name not in "一二三四五六七八九十" and not places:  # a stray character, no name
             trim, name = trim + 1, ""
         return Shape(head, name, over, tuple(places), level, trim, plain)
 
@@ -177,8 +193,19 @@ class Finder:
         for cut in range(1, len(place) - 1):
             if place[cut:] in self._places:
                 return place[cut:]
-        match = self._patterns.front.match(place)
-        return place[match.end() :] if match and match.end() < len(place) - 1 else place
+        body = place[:-2] if place.endswith(("街道", "社区")) else place[:-1]
+        cut = self._edge(body)
+        return place[cut:] if cut < len(body) else ""
+
+    def _edge(self, name: str) -> int:
+        """Where a free name begins in what stands before its head: after verbs, adverbs, pronouns and people."""
+        match = self._patterns.front.match(name)
+        at = cut = match.end() if match else 0
+        for word, tag in rjieba.tag(name[at:]) if len(name) - at > 1 else ():
+            at += len(word)
+            if len(word) > 1 and (tag in _NO_NAME or word in _PEOPLE) and word not in _NAMES:
+                cut = at
+        return cut
 
 
 def _regular(place: str) -> bool:

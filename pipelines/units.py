@@ -234,7 +234,8 @@ def read_messages(resolver: Resolver, messages: Sequence[dict[str, Any]]) -> lis
     for mention in resolver.finder.find([message.get(name) or "" for message in messages for name in fields]):
         at, name = out[mention.doc // 4], fields[mention.doc % 4]
         if mention.shape.places:
-            at.zones.setdefault(name, []).extend(resolver.place_keys(mention.shape.places)[0])
+            keys = resolver.place_keys(mention.shape.places)[0]
+            at.zones.setdefault(name, []).extend(keys if len(keys) == 1 or name == "place" else ())
         if mention.mention and name != "place":
             at.mentions.append((name, mention))
     for message, at in zip(messages, out, strict=True):

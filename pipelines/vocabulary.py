@@ -41,7 +41,7 @@ _LOCAL = (
 
 
 def trie(listed: Iterable[str], besides: Iterable[str] = ()) -> str:
-    """A pattern that matches the longest of the words, else one of the patterns `besides` (each starts with a character).
+    """A pattern for the patterns `besides` (each starts with a character), else for the longest of the words.
 
     Every branch starts with another plain character and is not grouped: only so does `re` skip by a set of first characters.
     """
@@ -64,7 +64,7 @@ def trie(listed: Iterable[str], besides: Iterable[str] = ()) -> str:
 
     out = []
     for char in sorted({*root, *others}):
-        tails = [tail for tail in (rest(root.get(char, {})), *others[char]) if tail]
+        tails = [tail for tail in (*others[char], rest(root.get(char, {}))) if tail]
         out.append(re.escape(char) + (f"(?:{'|'.join(tails)})" if len(tails) > 1 else "".join(tails)))
     return "|".join(out)
 
@@ -123,7 +123,7 @@ def build(extra: Iterable[str] = (), stems: Iterable[str] = ()) -> Patterns:
     district, city = f"区(?![{_NO_DISTRICT}])", f"市(?![{_NO_CITY}])"
     masked = r"\d{0,3}[A-Z](?![A-Za-z0-9])"
     known = _back({*ZONES, *stems})
-    free = [f"{end}{name}{{{least},{most}}}" for end, least, most in _LOCAL]
+    free = [f"{end}(?:(?!道街){name}){{{least},{most}}}" for end, least, most in _LOCAL]
     masks = [f"{char}{masked}" for char in "市区县州"]
     named = [f"{district}{name}{{2,4}}", f"县{name}{{2,3}}", f"{city}{name}{{2,3}}"]
     levels = [f"{char}[我本该全当]?" for char in (district, city, *"县镇乡村省州")]
