@@ -10,7 +10,9 @@ _N = "[0-9A-Za-z一二三四五六七八九十百甲乙丙丁]"
 _DOOR = "(?:号?房间?|室|户(?!业主|人家)|号(?!楼))?"
 _ROOM = re.compile(
     rf"{_N}{{1,4}}号?(?:栋|幢|座|号楼|#楼|#)(?:[ ,，]?(?:{_N}{{1,3}}|[东西中南北])(?:单元|梯|门|座))?"
-    rf"(?:[ ,，]?(?:负?{_N}{{1,3}}|顶)(?:楼|层))?[ -]?(?:[A-Za-z]?[0-9]{{3,4}}|{_N}{{1,4}}(?=室|号?房|户)){_DOOR}(?![0-9年月日元万多余米个平])"
+    rf"(?:[ ,，]?(?:负?{_N}{{1,3}}|顶)(?:楼|层))?[ -]?(?:[A-Za-z]?[0-9]{{3,4}}"
+    rf"|{_N}{{1,4}}(?=室|号?房|户)){_DOOR}"
+    r"(?![0-9年月日元万多余米个平])"
     rf"|{_N}{{1,4}}(?:栋|幢|座|号楼)[ ,，]?(?:{_N}{{1,3}}|[东西中南北])(?:单元|梯|门)(?:[ ]?[0-9]{{2,4}}{_DOOR})?"
     rf"|{_N}{{1,3}}单元[ ]?[0-9]{{3,4}}{_DOOR}"
     r"|(?:家园|小区|[苑园城府庭湾]|[A-Z]区)[ ]?[0-9]{1,2}-(?:[0-9]{1,2}-)?[0-9]{3,4}(?:室|房)?(?![0-9])"
@@ -18,7 +20,10 @@ _ROOM = re.compile(
     r"|(?:宿舍|办公楼|家属楼|教师楼)[^\n，。]{0,3}?[0-9]{3,4}(?:室|号?房)?(?![0-9年元])"
     r"|(?<![0-9])[0-9]{3,4}(?:室|号房)(?![间地产屋])"
 )
-_ROOM_GATE = re.compile("[0-9一二三四五六七八九十](?:[室房座#楼]|号[房楼]|-[0-9]{1,2}-?[0-9]{3})")
+_ROOM_GATE = re.compile(
+    "[0-9一二三四五六七八九十](?:[室房座#楼]|号[房楼]|-[0-9]{1,2}-?[0-9]{3})|[栋幢]|单元|宿舍|办公楼|家属楼|教师楼"
+)
+_PLACE_GATE = re.compile("[组号栋幢]")
 _PLACE = re.compile(
     rf"(?:[村镇乡坪湾冲岭塘坳场]|社区|居委会)第?(?:{_N}{{1,4}}|[\u4e00-\u9fff]{{1,4}}?)组(?:{_N}{{1,4}}号)?"
     rf"|(?<![0-9\u4e00-\u9fff]){_N}{{1,3}}组{_N}{{1,4}}号"
@@ -31,7 +36,9 @@ _LIVES = re.compile(
     r"(?:[是为：:∶，（( 在于的]|[\u4e00-\u9fff]{0,2}安置房){0,4}$"
 )
 _OFFICE = re.compile(r"办公|公司|经营|注册|单位|店|项目|入住")
-_VILLAGER = re.compile(r"的?(?:村民|居民|住户|农户|村上|人[，。,（(]|一[名位户员]|农民|移民|户主)|[，,]?[ ]?(?:本人|身份证|我叫|我是)")
+_VILLAGER = re.compile(
+    r"的?(?:村民|居民|住户|农户|村上|人[，。,（(]|一[名位户员]|农民|移民|户主)|[，,]?[ ]?(?:本人|身份证|我叫|我是)"
+)
 _ALONE = re.compile(r"[ \n]*(?:[\u4e00-\u9fff·]{2,5}(?:[，。,\n]|$)|[，,（(]?(?:电话|联系|手机|微信|\[|[+0-9])|$|\n)")
 _STOP = re.compile(
     "家住在?|现住|原住|居住[在于]?|住址|地址|籍贯|住在|家在|老家|住(?!宅|房|建)|位于|坐落于?|我们是|我是|本人|我们|我家|我|是在|就在|在|系|把|将|被|对|向|从|到|找|让|请|由|"
@@ -61,25 +68,32 @@ def find(*texts: str) -> list[list[Span]]:
 
 
 def _rooms(text: str) -> list[Span]:
-    if not ("栋" in text or "幢" in text or "单元" in text or "宿舍" in text or "办公楼" in text or _ROOM_GATE.search(text)):
-        return []
-    return [(_reach(text, m.start(), m.start()), m.end()) for m in _ROOM.finditer(text)]
+    windows = _windows(text, _ROOM_GATE, 24)
+    return [(_reach(text, m.start(), m.start()), m.end()) for a, b in windows for m in _ROOM.finditer(text, a, b)]
+
+
+def _windows(text: str, gate: re.Pattern[str], reach: int) -> list[Span]:
+    """Where a costly pattern is worth trying: `reach` characters around what every match of it must hold."""
+    return _merged([(max(0, m.start() - reach), m.end() + reach) for m in gate.finditer(text)])
 
 
 def _places(text: str) -> tuple[list[Span], list[Span]]:
     """Groups, street numbers and buildings: those where somebody lives, and those that only might be homes."""
     sure: list[Span] = []
     unsure: list[Span] = []
-    if not ("组" in text or "号" in text or "栋" in text or "幢" in text):
-        return sure, unsure
-    for match in _PLACE.finditer(text):
+    for match in (m for a, b in _windows(text, _PLACE_GATE, 14) for m in _PLACE.finditer(text, a, b)):
         start, end = _reach(text, match.start(), match.end() - 1), match.end()
         lives = _LIVES.search(text, max(0, start - 12), start)
-        if lives and not _OFFICE.search(text, max(0, start - 8), start):
-            sure.append((start, end))
-        elif "组" in match[0] and _VILLAGER.match(text, end):
-            sure.append((start, end))
-        elif end - start >= 4 and (start == 0 or text[start - 1] in " \n，,（(") and _ALONE.match(text, end) and len(text) - end < 60:
+        if (
+            (lives and not _OFFICE.search(text, max(0, start - 8), start))
+            or ("组" in match[0] and _VILLAGER.match(text, end))
+            or (
+                end - start >= 4
+                and (start == 0 or text[start - 1] in " \n，,（(")
+                and _ALONE.match(text, end)
+                and len(text) - end < 60
+            )
+        ):
             sure.append((start, end))
         else:
             unsure.append((start, end))

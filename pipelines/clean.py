@@ -59,9 +59,7 @@ def clean_batch(stored: Sequence[Stored], sources: Mapping[str, SourceDeclaratio
             row, spans = _clean(record, sources, latest)
         except _Unreadable as why:
             rejected.append((record.record_id, why.reason, why.mend))
-        except (
-            Exception
-        ) as error:  # fail closed: what was not surely redacted does not leave; the error's own words could quote the text
+        except Exception as error:  # fail closed; the error's own words could quote the text, so they stay
             rejected.append(
                 (record.record_id, "redaction_failed", f"{type(error).__name__} while cleaning; report the record number")
             )

@@ -75,7 +75,8 @@ _PLATE_WORD = re.compile(
 )
 _BARE_PLATE = re.compile(r"(?<![A-Za-z0-9])[A-Z]·(?=[A-Z0-9]*[0-9])[A-Z0-9]{5,6}(?![A-Za-z0-9])")
 
-_SPELLED = {ord(c): str(i) for row in ("〇一二三四五六七八九", "零壹贰叁肆伍陆柒捌玖", "⓪①②③④⑤⑥⑦⑧⑨") for i, c in enumerate(row)}
+_NUMERALS = ("〇一二三四五六七八九", "零壹贰叁肆伍陆柒捌玖", "⓪①②③④⑤⑥⑦⑧⑨")
+_SPELLED = {ord(c): str(i) for row in _NUMERALS for i, c in enumerate(row)}
 _SPELLED |= {ord("幺"): "1", ord("两"): "2", ord("O"): "0", ord("o"): "0"}
 _SPELLED_DIGIT = "[〇零一二三四五六七八九幺壹贰叁肆伍陆柒捌玖⓪①-⑨0-9oO]"
 _SPELLED_RUN = re.compile(rf"{_SPELLED_DIGIT}(?:[ -]?{_SPELLED_DIGIT}){{9,17}}")
@@ -124,7 +125,7 @@ def _in_run(text: str, start: int, end: int) -> Iterator[Hit]:
     run = text[start:end]
     order = _ORDER.search(before) is not None and _PHONE_WORD.search(before) is None
     found = False
-    for pattern, kind in _KINDS:
+    for pattern, kind in _KINDS if sum(c in "0123456789*xX×" for c in run) >= 10 else ():
         for match in pattern.finditer(run):
             amount = _AMOUNT.match(text, start + match.end()) is not None
             if match[0].startswith("0000-") or (not amount and _holds(pattern, match, before, order)):

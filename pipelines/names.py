@@ -52,6 +52,7 @@ class _Tables(NamedTuple):
     compound: frozenset[str]
     words: frozenset[str]
     rare: frozenset[str]
+    ends: frozenset[str]
     closing: frozenset[str]
     bounds: dict[str, float]
     left: dict[str, tuple[float, str]]
@@ -70,18 +71,21 @@ def _tables() -> _Tables:
     starts = "".join(surnames) + "".join({c[0] for c in compound})
     words = _lines("words.txt") + [word for words in _sections()[2:] for word in words if len(word) == 2 and word.isalpha()]
     writer, near, office, other, after_office, after_name, place = _sections()
-    left = {w: (2.8, "third") for w in other} | {w: (3.0, "official") for w in office}
-    left |= {w: (2.8, "self") for w in near} | {w: (5.0, "self") for w in writer}
-    right = {w: (2.0, "") for w in after_name} | {w: (-5.0, "") for w in place} | {w: (2.5, "official") for w in after_office}
+    left = dict.fromkeys(other, (2.8, "third")) | dict.fromkeys(office, (3.0, "official"))
+    left |= dict.fromkeys(near, (2.8, "self")) | dict.fromkeys(writer, (5.0, "self"))
+    right = dict.fromkeys(after_name, (2.0, "")) | dict.fromkeys(place, (-5.0, ""))
+    right |= dict.fromkeys(after_office, (2.5, "official"))
     (sounds,) = _lines("sounds.txt")
     dotted = re.compile(rf"(?<!·)(?P<name>[{sounds}]{{1,6}}(?:·[{sounds}]{{1,6}}){{1,2}})")
     long = re.compile(
-        rf"(?:来电人|反映人|投诉人|申请人|联系人|代表人|牵头人|代表|村民|牧民|居民|我叫|家属|举报人)[：: ]{{0,2}}(?P<name>[{sounds}]{{3,6}})"
+        rf"(?:来电人|反映人|投诉人|申请人|联系人|代表人|牵头人|代表|村民|牧民|居民|我叫|家属|举报人)[：: ]{{0,2}}"
+        rf"(?P<name>[{sounds}]{{3,6}})"
         r"(?=[，。,；;、（( \n]|$|反映|称|来电|电话)"
     )
     return _Tables(
         surnames, given, compound,
         frozenset(word for word in words if word[0] != "?"), frozenset(word[1:] for word in words if word[0] == "?"),
+        frozenset(word[-1] for word in left),
         frozenset(word[-1] for word in left) | frozenset(_SPACE), {},
         left, right, _scan(surnames, starts, unlikely, left), re.compile(f"[{sounds}]+"), dotted, long,
     )  # fmt: skip
@@ -179,7 +183,7 @@ def _in_text(text: str) -> list[Name]:
         if bound < 1.0 or (bound < _UNSEEN and start != last and start and text[start - 1] not in closing):
             continue
         left, role = (3.0, names[-1].role) if start == last else _left(text, start, words)
-        if bound + left < _HOPEFUL:
+        if bound + left < (_HOPEFUL if "、" in text[max(0, start - 2) : start + 5] else ENOUGH):
             continue
         end, weight, right, right_role = _best(text, start, tables)
         if text[start - 1 : start] in ("", "\n"):  # a line that a name begins, or is: a signature
@@ -221,14 +225,9 @@ def _rolls(text: str, names: list[Name]) -> list[Name]:
 def _bare(string: str, tables: _Tables) -> float:
     """How much `string` looks like a name, whatever stands around it."""
     double = string[:2] in tables.compound
-    if (
-        string[0] not in tables.surnames
-        and not double
-        or len(string) == 4
-        and not double
-        or not string.isalpha()
-        or string.isascii()
-    ):
+    if (string[0] not in tables.surnames or len(string) == 4) and not double:
+        return -99.0
+    if not string.isalpha() or any(c.isascii() for c in string):
         return -99.0
     given = sum(tables.given.get(c, 1.0) for c in string[2 if double else 1 :])
     return (5.0 if double else tables.surnames[string[0]]) + given + (1.0 if len(string) > 2 else 0.0)
@@ -276,10 +275,11 @@ def _left(text: str, start: int, words: frozenset[str]) -> tuple[float, str]:
     at = start
     while at > 0 and start - at < 3 and text[at - 1] in _SPACE:
         at -= 1
-    left = _tables().left
-    for length in (4, 3, 2):
-        if found := left.get(text[max(0, at - length) : at]):
-            return found
+    tables = _tables()
+    if text[at - 1 : at] in tables.ends:
+        for length in (4, 3, 2):
+            if found := tables.left.get(text[max(0, at - length) : at]):
+                return found
     if start == 0:
         return 1.0, "unknown"
     before = text[start - 1]
@@ -293,7 +293,7 @@ def _left(text: str, start: int, words: frozenset[str]) -> tuple[float, str]:
 
 
 def _best(text: str, start: int, tables: _Tables) -> tuple[int, float, float, str]:
-    """The likeliest end of a name that starts at `start`, its weight, the part of it that the words after give, and their role."""
+    """The likeliest end of a name that starts at `start`, its weight, the words after's part of it, and their role."""
     words, titles = tables.words, tables.left
     double = text[start : start + 2] in tables.compound
     weight = 5.0 if double else tables.surnames.get(text[start], -9.0)

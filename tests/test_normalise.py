@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.normalise import fold, tidy
@@ -12,6 +12,7 @@ from pipelines.normalise import fold, tidy
 HOSTILE = st.text(alphabet=st.sampled_from("<>/!-&;#x0Aascriptb =\"'\n\t\x00＜路灯　​"), max_size=60)
 
 
+@settings(deadline=None)  # the first call builds the table
 @given(st.text())
 def test_fold_keeps_the_length_and_folding_again_changes_nothing(text: str) -> None:
     once = fold(text)
