@@ -132,6 +132,9 @@ def _chained(first: list[Line], rest: Iterator[Line]) -> Iterator[Line]:
 
 def _heading_of_records(first: list[Line], fields: list[str], columns: dict[str, tuple[str, ...]]) -> Heading:
     """JSON names its fields in each record; those of the first records show whether they are this source's."""
+    flawed = [line for line in first if line.flaw == "bad_json"]
+    if flawed and not any(line.cells for line in first):
+        raise NoHeadingError(f"none of the first {SEARCHED_ROWS} lines is a JSON object; is it one document, to be named .json?")
     if any(line.cells for line in first):
         require({field for line in first for field, cell in zip(fields, line.cells, strict=False) if cell}, columns)
     return Heading(0, {field: at for at, field in enumerate(fields)}, tuple(fields))

@@ -170,7 +170,7 @@ def _main_encoding(path: Path, head: bytes) -> str:
             gb += 1
         else:
             bad += 1
-    if bad and not utf8 and not gb:
+    if bad > 2 * (utf8 + gb):
         raise IngestError(path, "neither UTF-8 nor GB18030; save it as UTF-8, or declare export.encoding (such as big5)")
     return "gb18030" if gb > utf8 else "utf-8"
 

@@ -78,7 +78,7 @@ class Delimited:
             yield text
 
     def _holds_row(self, text: str) -> bool:
-        if self._looks_like_row is None:
+        if self._looks_like_row is None or self._delimiter not in text:
             return False
         return self._looks_like_row(next(csv.reader([text], delimiter=self._delimiter), []))
 

@@ -15,7 +15,7 @@ import sqlite3
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS quarantine (
     quarantine_id INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL UNIQUE, source TEXT NOT NULL, stage TEXT NOT NULL,
     place TEXT NOT NULL, reason TEXT NOT NULL, mend TEXT NOT NULL, received_at TEXT NOT NULL,
     nonce BLOB NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS erased (message_id TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS audit (
     entry INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL,
     reason TEXT NOT NULL, chain TEXT NOT NULL);
@@ -159,12 +160,19 @@ class Vault:
         return self._keys.keyed("complainant", scope, folded)[:32] if folded else None
 
     def receive(self, rows: Sequence[tuple[Raw, str | None]], *, received_on: dt.date | None = None) -> Received:
-        """Stores (row, complainant key) pairs in one transaction; a row equal to its newest version is counted as same."""
+        """Stores (row, complainant key) pairs in one transaction; a row equal to its newest version is counted as same.
+
+        So is a row of an erased message: what was erased does not come back with the next crawl or export.
+        """
         counted = Received(seen=len(rows))
         today = (received_on or dt.datetime.now(SHANGHAI).date()).isoformat()
         with self.transaction():
+            erased = {row[0] for row in self._db.execute("SELECT message_id FROM erased")}
             for raw, complainant in rows:
                 message_id = self.message_id(raw.source, raw.native_id)
+                if message_id in erased:
+                    counted.same += 1
+                    continue
                 facts = json.dumps([raw.fields, raw.withdrawn], ensure_ascii=False, sort_keys=True)
                 digest = self._keys.keyed("content", facts)[:32]
                 newest = self._db.execute(
@@ -237,17 +245,7 @@ class Vault:
         self._db.execute(
             "INSERT INTO intake (source, origin, received_at, seen, new, updated, same, ignored, quarantined)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                source,
-                origin,
-                _now(),
-                received.seen,
-                received.new,
-                received.updated,
-                received.same,
-                received.ignored,
-                received.quarantined,
-            ),
+            (source, origin, _now(), *astuple(received)),
         )
 
     def log(self, name: str) -> list[dict[str, Any]]:
@@ -267,9 +265,7 @@ class Vault:
 
     def reveal(self, message_id: str, reason: str, actor: str) -> dict[str, str]:
         """The unredacted newest version of one message; the audit row is written before anything is read."""
-        if len(reason.strip()) < 4:
-            raise VaultError("a reveal needs a reason of at least four characters; it is kept in the audit log")
-        self.audit(actor, "reveal", message_id, reason)
+        self._audit_reveal(actor, message_id, reason)
         row = self._db.execute(
             "SELECT record_id FROM raw_message WHERE message_id = ? ORDER BY record_id DESC LIMIT 1", (message_id,)
         ).fetchone()
@@ -278,17 +274,38 @@ class Vault:
         (stored,) = self.read([row[0]])
         return {**stored.fields, "complainant_key": stored.complainant_key or ""}
 
+    def reveal_quarantined(self, quarantine_id: int, reason: str, actor: str) -> bytes:
+        """The bytes of one quarantined row, for whoever mends it; audited like `reveal`."""
+        if len(reason.strip()) < 4:
+            raise VaultError("a reveal needs a reason of at least four characters; it is kept in the audit log")
+        self.audit(actor, "reveal", f"quarantine {quarantine_id}", reason)
+        row = self._db.execute(
+            "SELECT digest, nonce, payload FROM quarantine WHERE quarantine_id = ?", (quarantine_id,)
+        ).fetchone()
+        if row is None:
+            raise VaultError(f"{quarantine_id}: no such entry in the quarantine")
+        return self._open(*row)[1]
+
     def erase(self, complainant_key: str, actor: str, reason: str) -> list[str]:
-        """Deletes every version that a person wrote, for good; gives the message ids, to be taken out of the warehouse."""
+        """Deletes every message that a person wrote, for good; gives the message ids, to be taken out of the warehouse.
+
+        All versions go, those too in which the source no longer names the person.
+        """
         self.audit(actor, "erase", complainant_key, reason)
         with self.transaction():
-            gone = self._db.execute("DELETE FROM raw_message WHERE complainant_key = ? RETURNING message_id", (complainant_key,))
-            ids = sorted({row[0] for row in gone})
+            found = self._db.execute("SELECT DISTINCT message_id FROM raw_message WHERE complainant_key = ?", (complainant_key,))
+            ids = sorted(row[0] for row in found)
+            for message_id in ids:
+                self._db.execute("INSERT OR IGNORE INTO erased VALUES (?)", (message_id,))
+                self._db.execute("DELETE FROM raw_message WHERE message_id = ?", (message_id,))
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return ids
 
     def retain(self, received_before: dt.date, actor: str) -> int:
-        """Empties the payload of versions older than the retention rule; the keyed digests stay, so nothing comes in twice."""
+        """Empties the payload of versions and of quarantined rows older than the retention rule; gives how many.
+
+        The keyed digests stay, so nothing comes in twice.
+        """
         self.audit(actor, "retain", received_before.isoformat(), "retention rule")
         with self.transaction():
             rows = self._db.execute(
@@ -298,8 +315,12 @@ class Vault:
             for record_id, message_id in rows:
                 nonce, sealed = self._seal(message_id, {"fields": {}, "place": ""}, b"")
                 self._db.execute("UPDATE raw_message SET nonce = ?, payload = ? WHERE record_id = ?", (nonce, sealed, record_id))
+            bad = self._db.execute(
+                "UPDATE quarantine SET nonce = x'', payload = x'' WHERE received_at < ? AND payload != x''",
+                (received_before.isoformat(),),
+            ).rowcount
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return len(rows)
+        return len(rows) + bad
 
     def audit(self, actor: str, action: str, subject: str, reason: str) -> None:
         """Adds a row to the audit log, chained to the one before it."""
@@ -312,9 +333,18 @@ class Vault:
                 (at, actor, action, subject, reason, chain),
             )
 
+    def _audit_reveal(self, actor: str, subject: str, reason: str) -> None:
+        if len(reason.strip()) < 4:
+            raise VaultError("a reveal needs a reason of at least four characters; it is kept in the audit log")
+        self.audit(actor, "reveal", subject, reason)
+
     def audit_is_whole(self) -> bool:
-        """True when no row of the audit log was changed, taken out or slipped in."""
+        """True when no row of the audit log was changed, taken out (the last ones included) or slipped in."""
         before = ""
+        held = self._db.execute("SELECT count(*) FROM audit").fetchone()
+        newest = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'audit'").fetchone() or (0,)
+        if held != newest:  # a chain does not miss its end; SQLite's own counter does
+            return False
         for at, actor, action, subject, reason, chain in self._db.execute(
             "SELECT at, actor, action, subject, reason, chain FROM audit ORDER BY entry"
         ):

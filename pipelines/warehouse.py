@@ -259,6 +259,7 @@ def check(row_class: Any, rows: pa.Table) -> pa.Table:
 def _check_column(table: str, field: Field, values: pa.ChunkedArray) -> None:
     column = field.column
     broken: Iterable[tuple[str, Any]] = (
+        ("that are no numbers", pc.is_nan(values) if pa.types.is_floating(values.type) else None),
         ("null", pc.is_null(values) if not field.nullable else None),
         (f"below {column.low}", pc.less(values, column.low) if column.low is not None else None),
         (f"above {column.high}", pc.greater(values, column.high) if column.high is not None else None),
