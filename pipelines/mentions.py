@@ -42,7 +42,7 @@ class Shape:
     plain: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that makes each of many a microsecond dearer
 class Mention:
     """A span of text `doc` that mentions a unit (`mention`) or only a place."""
 

@@ -15,6 +15,7 @@ from typing import Any
 
 COLUMNS = ("code", "name", "parent", "kind", "tier", "aliases", "place", "exposure", "valid_from", "valid_to")
 HEADS = frozenset({"government", "street", "community", "village"})
+SINCE = dt.date(1949, 10, 1)  # of units whose file gives no first day
 _LAST = dt.date.max
 
 
@@ -68,8 +69,7 @@ def parse_row(row: Mapping[str, Any], line: int = 0) -> Unit:
         raise ValueError(f"exposure '{text['exposure']}' is no number; write digits or leave it empty") from None
     if exposure is not None and not 0 <= exposure < float("inf"):
         raise ValueError(f"exposure {text['exposure']} is not a number from 0 on; mend it or leave it empty")
-    start, end = _day(text["valid_from"] or "1949-10-01", "valid_from"), _day(text["valid_to"], "valid_to")
-    assert start is not None  # noqa: S101 - a date is never empty here
+    start, end = _day(text["valid_from"], "valid_from") or SINCE, _day(text["valid_to"], "valid_to")
     if end is not None and end < start:
         raise ValueError(f"valid_to {end} lies before valid_from {start}; swap or mend them")
     return Unit(

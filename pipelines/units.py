@@ -15,7 +15,7 @@ from pipelines.contracts import Attribution, rows
 from pipelines.departments import words
 from pipelines.mentions import Finder, Mention, Shape
 from pipelines.normalise import fold
-from pipelines.registry import Registry, RegistryError, Unit, on
+from pipelines.registry import SINCE, Registry, RegistryError, Unit, on
 from pipelines.registry_check import check_registry
 from pipelines.unit_generator import generate, write_registry
 
@@ -66,14 +66,14 @@ class Resolver:
         self.finder = Finder(_own_names(registry), registry.place_names)
         dated = {unit.valid_from for unit in registry.units}
         dated |= {unit.valid_to + dt.timedelta(days=1) for unit in registry.units if unit.valid_to}
-        self._changes = sorted(dated)
+        self._changes = sorted(dated - {SINCE})
         self._stems = {n[:-1]: n for n in registry.place_names if len(n) > 2 and n[-1] in "省市区县"}
         self._places: dict[tuple[str, ...], tuple[tuple[str, ...], bool]] = {}
         self._memory: dict[tuple[Shape, Zones, int], Resolution] = {}
 
     def epoch(self, day: dt.date) -> int:
         """Days between two changes of the registry resolve alike."""
-        return bisect_right(self._changes, day)
+        return bisect_right(self._changes, day) if self._changes else 0
 
     def resolve(self, shape: Shape, zones: Zones, day: dt.date) -> Resolution:
         """The unit that `shape` means in a message whose places are `zones`, best zone first, on `day`."""
@@ -246,7 +246,7 @@ def read_messages(resolver: Resolver, messages: Sequence[dict[str, Any]]) -> lis
 
 
 def _zones(found: _Message) -> Zones:
-    if not found.zones:
+    if not found.zones or not found.mentions:
         return _NOWHERE
     return tuple(tuple(sorted(set(found.zones.get(name, ())))) for name in ("title", "body", "unit_hint", "place"))
 

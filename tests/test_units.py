@@ -150,6 +150,9 @@ def test_the_unit_of_the_day_is_meant() -> None:
     old = unit | {"code": "G", "name": "云河区国土资源局", "valid_to": "2018-12-31"}
     new = unit | {"code": "Z", "name": "云河区自然资源局", "valid_from": "2019-01-01"}
     resolver = Resolver(Registry.from_rows([old, new]))
+    only_new = Resolver(Registry.from_rows([new]))
+    days = (dt.date(2018, 12, 31), dt.date(2019, 1, 1))
+    assert [targets_of("", "云河区国土局不办", None, only_new, day)[0]["unit_code"] for day in days] == [None, "Z"]
 
     def code(text: str, day: dt.date) -> tuple[str | None, str]:
         (target,) = targets_of("", text, None, resolver, day)
