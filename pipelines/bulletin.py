@@ -6,7 +6,6 @@ Reads: a snapshot. Writes: `<number>.json`, `.docx`, `.pdf`, `.html` in the bull
 import datetime as dt
 import math
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,15 +117,15 @@ def _makers(issue: Issue, formats: Sequence[str]) -> dict[str, Callable[[], byte
 
 
 def _put(target: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    aside = target.with_name(f".{target.name}.part")  # left by a kill, it is overwritten by the next write
     try:
-        with os.fdopen(handle, "wb") as file:
+        with aside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(target)
+        aside.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
         raise
 
 

@@ -9,6 +9,7 @@ from pipelines.issue import Column, Paragraph, Part, Parts, Ref, Section, Table
 
 LEAST_PAST_WEEKS = 8  # with fewer nothing is judged
 FEWEST_CASES, MOST_CASES = 3, 6
+SURGES_SHOWN = 12
 ORDINALS = "一二三四五六"
 STATUS = {"ok": "正常", "short": "偏少", "silent": "中断", "over": "偏多", "not_started": "未启用"}
 NAMED = "coverage LEFT JOIN source ON slug = source"
@@ -61,7 +62,7 @@ def surges(sheet: Sheet, span: Span) -> Section:
     title = "四、苗头性问题"
     examined = _examined(sheet, span)
     found = sheet.rows(
-        f"SELECT series, unit_code, code FROM surge WHERE {span.here} ORDER BY score DESC, series, unit_code, code LIMIT 12"
+        f"SELECT series, unit_code, code FROM surge WHERE {span.here} ORDER BY score DESC, series, unit_code, code LIMIT {SURGES_SHOWN}"
     )
     lead: Parts = ("本周对单位、问题类型以及单位与问题的组合共", examined, "个有记录的序列逐一检验，")
     if not found and not sheet.number(examined):
@@ -69,6 +70,7 @@ def surges(sheet: Sheet, span: Span) -> Section:
     if not found:
         return Section(title=title, blocks=(body(*lead, "没有发现超出自身历史波动的升高。"),))
     count = sheet.figure("surges.count", f"SELECT count(*) FROM surge WHERE {span.here}")
+    most = f"表列超出程度最大的{SURGES_SHOWN}个。" if sheet.number(count) > SURGES_SHOWN else ""
     table = Table(
         caption="本周异常升高的序列（按事件数）",
         columns=(Column(head="单位", share=4, align="left"), Column(head="问题", share=2), Column(head="本周", share=1.1),
@@ -78,7 +80,7 @@ def surges(sheet: Sheet, span: Span) -> Section:
     return Section(
         title=title,
         blocks=(
-            body(*lead, "其中", count, "个明显高于自身历史水平，具有苗头性，建议予以关注、核实。"),
+            body(*lead, "其中", count, "个明显高于自身历史水平，具有苗头性，建议予以关注、核实。", most),
             table,
             note(
                 "注：“预期”和“上限”由该序列以往各周推算；超出程度为（本周－预期）÷（上限－预期）。数量升高只说明群众反映增多，未经核实。"

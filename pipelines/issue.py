@@ -17,7 +17,7 @@ QUOTE_SHOWN = 160
 _SPACES = re.compile(r"\s+")
 # controls, bidirectional overrides, and what XML cannot hold: shown they would break a document or lie about its order
 _UNSHOWABLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
 
 
@@ -142,7 +142,7 @@ class Issue(_Frozen):
 
 def plain(text: str) -> str:
     """`text` on one line, without the characters that no document can show."""
-    return _UNSHOWABLE.sub("", _SPACES.sub(" ", text)).strip(" ") if text.strip() else ""
+    return _SPACES.sub(" ", _UNSHOWABLE.sub("", text)).strip()
 
 
 def chinese_day(day: dt.date, *, year: bool = True) -> str:

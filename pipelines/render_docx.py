@@ -67,7 +67,7 @@ def _masthead(document: Any, page: dict[str, Any]) -> None:
     run = _run(name, page["bulletin"], TITLE, 54, RED)
     spacing = OxmlElement("w:spacing")
     spacing.set(qn("w:val"), "240")  # twentieths of a point
-    run._element.get_or_add_rPr().append(spacing)
+    run._element.get_or_add_rPr().insert_element_before(spacing, "w:w", "w:kern", "w:position", "w:sz", "w:szCs")
     _paragraph(document, page["number"], BODY, align="center", indent=False)
     lines = [page["office"] + "\t" + page["day"]] + ([f"\t签发人：{page['signed_by']}"] if page["signed_by"] else [])
     for text in lines:
@@ -211,7 +211,7 @@ def _grid(table: Any, colour: str, eighths: int) -> None:
     borders = OxmlElement("w:tblBorders")
     for side in ("top", "left", "bottom", "right", "insideH", "insideV"):
         _edge(borders, side, eighths, colour, "0")
-    table._tbl.tblPr.append(borders)
+    table._tbl.tblPr.insert_element_before(borders, "w:shd", "w:tblLayout", "w:tblCellMar", "w:tblLook")
 
 
 def _edge(borders: Any, side: str, eighths: int, colour: str, space: str) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
 
 from models.taxonomy import CODES
 from pipelines import bulletin
@@ -266,6 +269,15 @@ def test_all_hostile_quotes_are_among_the_cases_and_none_keeps_a_control_charact
     assert values == set(HOSTILE), "kept as they are in the figures"
     assert plain("\x00a\x07b\u202ec\ufffe\ud800 \n d") == "abc d"
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e\uffff]", words(issue))
+
+
+@given(st.text())
+def test_shown_text_is_one_line_of_what_a_document_can_hold(text: str) -> None:
+    shown = plain(text)
+    etree.Element("t").text = shown  # refuses what XML cannot hold
+    assert plain(shown) == shown and len(shown.splitlines()) <= 1
+    kept = [c for c in shown if not c.isspace()]
+    assert [c for c in text if c in kept] == kept, "nothing added, nothing moved"
 
 
 def test_drafting_is_quick() -> None:
