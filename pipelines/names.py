@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
-ENOUGH = 6.0
+ENOUGH = 5.7
 _HOPEFUL = 2.8  # enough beside a name in a list
 _ALONE = 7.5  # enough where nothing around speaks for a name
 _UNSEEN = 5.0  # what a candidate must be able to reach where no telling word can stand before it
@@ -22,7 +22,7 @@ _BEFORE = frozenset("的和与及跟向由被把让给是叫找对以为因但�
 _PLACES = frozenset(
     "省市县区镇乡村路街巷道桥站港河湖江山岭冲湾坪塘垸组队社苑园城府庭寨坳厂店场局院校馆厅部会所矿集楼栋寺庙屯庄坝洞井冈大"
 )
-_NO_END = frozenset("省市县区镇乡村路街巷港湖塘站栋楼层厂店局院校馆部所矿某苑府庄渠叔姨婶婆公")
+_NO_END = frozenset("省市县区镇乡村路街巷港湖塘站楼层厂店局院校馆部所矿某苑府庄渠叔姨婶婆公")
 _ADVERBS = frozenset("曾从都别查盖养商房楼戴但那经先向应")
 _SPACE = " ：:“”（(《\n"
 _LINKS = re.compile(r"[、，,；;/\s]{1,3}|[和与及跟]|（[^（）\n]{1,12}）[、，,]")
@@ -188,6 +188,8 @@ def _in_text(text: str) -> list[Name]:
         end, weight, right, right_role = _best(text, start, tables)
         if text[start - 1 : start] in ("", "\n"):  # a line that a name begins, or is: a signature
             left += 2.0 if text[end : end + 1] in ("", "\n", " ") else 1.5 if text[end : end + 1] in "，,（(" else 0.0
+        elif len(text) - end <= 2 and left == 1.0:  # the last words, after a full stop or a blank
+            left += 1.5
         if weight + left >= (ENOUGH if left >= 1.7 or right >= 2.0 else _ALONE):
             names.append(Name(start, end, right_role or role, left >= 2.5 or right_role != ""))
             last = end
@@ -277,7 +279,7 @@ def _left(text: str, start: int, words: frozenset[str]) -> tuple[float, str]:
         at -= 1
     tables = _tables()
     if text[at - 1 : at] in tables.ends:
-        for length in (4, 3, 2):
+        for length in (4, 3, 2, 1):
             if found := tables.left.get(text[max(0, at - length) : at]):
                 return found
     if start == 0:
@@ -328,7 +330,13 @@ def _right(text: str, end: int, tables: _Tables) -> tuple[float, str]:
     if found := tables.right.get(two):
         return found
     if not "\u4e00" <= after <= "\u9fff":
-        return (2.0 if after in ("\n", "") else 1.0 if not after.isalnum() else 0.3), ""
+        return (
+            2.0
+            if after in ("\n", "") or (after in _SPACE + "，," and text[end + 1 : end + 2].isdecimal())
+            else 1.0
+            if not after.isalnum()
+            else 0.3
+        ), ""
     if text[end - 1 : end + 1] in tables.words:
         return -3.0, ""
     if after in _PLACES:
@@ -347,7 +355,7 @@ def _linked(text: str, names: list[Name], hopeful: list[Name]) -> list[Name]:
             for name in names:
                 between = text[name.end : candidate.start] if name.end <= candidate.start else text[candidate.end : name.start]
                 if len(between) < 16 and _LINKS.fullmatch(between):
-                    names.append(candidate._replace(role=name.role))
+                    names.append(candidate._replace(role=name.role, sure=name.sure))
                     hopeful.remove(candidate)
                     grown = True
                     break
