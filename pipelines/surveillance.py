@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.baseline import Judged, judge
+from pipelines.baseline import judge
 from pipelines.contracts import Surge, arrow_schema
 from pipelines.warehouse import Warehouse
 
@@ -29,9 +29,9 @@ class SeriesError(ValueError):
 def surges(warehouse: Warehouse, weeks: Sequence[str], *, alpha: float = 0.005) -> pa.Table:
     """Units, codes and units by code whose events in one of `weeks` exceed what their own past explains.
 
-    Per week, the p-values of all series that have a past of at least eight fair weeks are held to a false discovery rate by
-    Benjamini and Hochberg (1995); `alpha` is the level of the upper limit and ten times it the false discovery rate. Weeks
-    in which silent sources usually give a fifth of all messages or more take no part in baselines.
+    A series is judged from eight fair weeks of past on, and from three events in the week. Per week, the p-values of all
+    series are held to a false discovery rate by Benjamini and Hochberg (1995): `alpha` is the level of the upper limit, ten
+    times it the false discovery rate. Weeks whose silent sources usually give a fifth of all messages are no fair past.
     """
     calendar = warehouse.query("SELECT week FROM week_total ORDER BY week")["week"].to_pylist()
     wanted = [calendar.index(week) for week in sorted(set(weeks) & set(calendar))]
@@ -42,9 +42,11 @@ def surges(warehouse: Warehouse, weeks: Sequence[str], *, alpha: float = 0.005) 
     names, counts = _matrix(warehouse, calendar)
     if not names:
         return arrow_schema(Surge).empty_table()
-    judged = judge(counts, at=np.array(wanted), fair=fair, alpha=alpha)
+    observed = counts[:, wanted]
+    judged = judge(counts, at=np.array(wanted), fair=fair, which=observed >= LEAST_EVENTS, alpha=alpha)
+    above = judged.alarm(observed)
     for column, at in enumerate(wanted):
-        flagged = _discoveries(judged, counts[:, at], column, rate=min(0.5, 10 * alpha))
+        flagged = above[:, column] & _discoveries(judged.p[:, column], rate=min(0.5, 10 * alpha))
         for row in np.flatnonzero(flagged):
             series, unit_code, code = names[row]
             found.append(
@@ -63,16 +65,14 @@ def surges(warehouse: Warehouse, weeks: Sequence[str], *, alpha: float = 0.005) 
     return pa.Table.from_pylist(found, schema=arrow_schema(Surge))
 
 
-def _discoveries(judged: Judged, observed: NDArray[np.int64], column: int, rate: float) -> NDArray[np.bool_]:
-    """Series of one week that are above their upper limit and stay when the false discovery rate is held."""
-    p = judged.p[:, column]
-    known = np.flatnonzero(~np.isnan(p))
-    keep = np.zeros(len(p), bool)
-    if known.size:
-        order = known[np.argsort(p[known], kind="stable")]
-        passed = np.flatnonzero(p[order] <= rate * np.arange(1, order.size + 1) / order.size)
-        keep[order[: passed[-1] + 1 if passed.size else 0]] = True
-    return keep & (observed > judged.upper[:, column]) & (observed >= LEAST_EVENTS)
+def _discoveries(p: NDArray[np.float64], rate: float) -> NDArray[np.bool_]:
+    """Which of the series of one week stay when the false discovery rate is held; NaN, too few events, counts as p = 1."""
+    p = np.where(np.isnan(p), 1.0, p)
+    order = np.argsort(p, kind="stable")
+    passed = np.flatnonzero(p[order] <= rate * np.arange(1, p.size + 1) / p.size)
+    keep = np.zeros(p.size, bool)
+    keep[order[: passed[-1] + 1 if passed.size else 0]] = True
+    return keep
 
 
 def _matrix(warehouse: Warehouse, calendar: list[str]) -> tuple[list[tuple[str, str, str]], NDArray[np.int64]]:
@@ -107,8 +107,9 @@ def _fair_weeks(warehouse: Warehouse, calendar: list[str]) -> NDArray[np.bool_]:
 def detect(in_csv: Path, out_csv: Path, *, alpha: float = 0.01) -> int:
     """Judges every week of every series in a CSV (series_id, week, count [, exposure]) that has enough past.
 
-    Writes series_id, week, expected, upper, score, alarm (0/1) and returns how many weeks were judged. Weeks of a series
-    are taken in the order of their sorting (numbers by value); missing ones count as no data, not as zero. Raises SeriesError.
+    Writes series_id, week, expected, upper, score, alarm (0/1: the count is above upper); returns how many weeks were
+    judged. Weeks are taken in the order of their sorting (numbers by value); missing ones count as no data, not as zero.
+    Raises SeriesError.
     """
     names, weeks, counts, exposure = _read_series(in_csv)
     written = 0
@@ -117,11 +118,12 @@ def detect(in_csv: Path, out_csv: Path, *, alpha: float = 0.01) -> int:
         out = csv.writer(file)
         out.writerow(["series_id", "week", "expected", "upper", "score", "alarm"])
         if names:
-            judged = judge(counts, at=np.arange(len(weeks)), exposure=exposure, alpha=alpha)
+            judged = judge(counts, at=np.arange(len(weeks)), exposure=exposure, alpha=alpha, memory=True)
+            alarm = judged.alarm(counts)
             for row, name in enumerate(names):
                 for column in np.flatnonzero(~np.isnan(judged.upper[row])):
                     values = judged.expected[row, column], judged.upper[row, column], judged.score[row, column]
-                    out.writerow([name, weeks[column], *(f"{value:.3f}" for value in values), int(judged.alarm[row, column])])
+                    out.writerow([name, weeks[column], *(f"{value:.3f}" for value in values), int(alarm[row, column])])
                     written += 1
     aside.replace(out_csv)
     return written
