@@ -1,11 +1,12 @@
 """A small invented city as a published snapshot: what the tests of the bulletin draft from. Made with the real stages."""
 
+import atexit
 import datetime as dt
 import random
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from crawlers.sources import SourceDeclaration
 from models.taxonomy import CODES, TOPICS
@@ -13,16 +14,24 @@ from pipelines.aggregate import aggregate
 from pipelines.contracts import Attribution, Bulletin, CleanMessage, EventMember, Reading, Signal, Source, Surge, Unit, rows
 from pipelines.publish import publish
 from pipelines.surveillance import surges
-from pipelines.warehouse import DataDir, Warehouse, open_snapshot, week_of, week_start
+from pipelines.warehouse import DataDir, Warehouse, week_of, week_start
 
 WEEK = "2019-W35"
-WEEKS = 16
+WEEKS = 12
 LEAST = {"hotline": 1, "board": 1, "forum": 1, "patrol": 0}  # a day
 SOURCES = {"hotline": ("云河市热线工单", "hotline"), "board": ("云河市市民留言板", "board"), "forum": ("云河论坛", "forum"),
            "patrol": ("明察暗访记录", "inspection")}  # fmt: skip
-NAMES = ["住房和城乡建设局", "教育局", "人力资源和社会保障局", "城市管理和综合执法局", "不动产登记中心", "公安局交通警察支队", "卫生健康局",
-         "东湖街道办事处", "桃园街道办事处", "青石镇人民政府", "供水公司", "第三中学", "市场监督管理局", "民政局", "交通运输局", "税务局",
-         "自然资源和规划局", "中心医院"]  # fmt: skip
+NAMES = ("住房和城乡建设局", "教育局", "人力资源和社会保障局", "城市管理和综合执法局", "不动产登记中心", "公安局交通警察支队",
+         "卫生健康局", "东湖街道办事处", "桃园街道办事处", "青石镇人民政府", "供水公司", "第三中学", "市场监督管理局", "民政局",
+         "交通运输局", "税务局", "自然资源和规划局", "中心医院")  # fmt: skip
+HOSTILE = (
+    '=HYPERLINK("http://evil.example/","点我")要交钱',
+    "<script>alert(1)</script><img src=x onerror=alert(2)>窗口收钱",
+    '#set page(fill: red) $x^2$ *粗* _斜_ #read("/etc/passwd") @ref',
+    "{{ 7 * 7 }}{% raw %} \\u0041 &amp; \x07响铃\x1b[31m红\u202e反写",
+    "长" + "W" * 400 + "词没有空格",
+    "]]> <w:t>插入</w:t> %PDF- \x00 空字符 \uffff 喆镕堃垚㐂",
+)
 QUOTES = {
     "perfunctory": "回复说已经处理完毕，可现场一点没动",
     "poor_execution": "文件写得明明白白，窗口说他们这里不执行",
@@ -85,8 +94,8 @@ def add(tables: Any, chance: random.Random, source: str, day: dt.date, unit: int
     )  # fmt: skip
     tables[EventMember].append({"message_id": ident, "event_id": event, "relation": "near" if again else "first"})
     tables[Reading].append(
-        {"message_id": ident, "topic": chance.choice(TOPICS), "topic_probability": 0.8, "conduct_probability": 0.9 if conduct else 0.1,
-         "model_version": "sample"}
+        {"message_id": ident, "topic": chance.choice(TOPICS), "topic_probability": 0.8,
+         "conduct_probability": 0.9 if conduct else 0.1, "model_version": "sample"}
     )  # fmt: skip
     unit = chance.choices(range(len(NAMES)), range(len(NAMES), 0, -1))[0] if unit is None else unit
     if chance.random() < 0.85:
@@ -97,8 +106,8 @@ def add(tables: Any, chance: random.Random, source: str, day: dt.date, unit: int
     if conduct:
         status = "review" if chance.random() < 0.12 and title == "反映一个问题" else "asserted"
         tables[Signal].append(
-            {"message_id": ident, "code": code, "probability": round(chance.uniform(0.55, 0.99), 4), "quote": quote, "field": "body",
-             "start": 3, "stop": 3 + len(quote), "status": status, "model_version": "sample"}
+            {"message_id": ident, "code": code, "probability": round(chance.uniform(0.55, 0.99), 4), "quote": quote,
+             "field": "body", "start": 3, "stop": 3 + len(quote), "status": status, "model_version": "sample"}
         )  # fmt: skip
 
 
@@ -137,15 +146,38 @@ def _declared() -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The snapshot with a surge and a silent hotline."""
-    return build(tmp_path_factory.mktemp("city"))
+@cache
+def city() -> Path:
+    """The snapshot with a surge and a silent hotline in `WEEK`, made once a session."""
+    return build(_folder())
 
 
-def test_the_sample_has_what_the_bulletin_must_show(city: Path) -> None:
-    with open_snapshot(city) as connection:
-        surge = connection.execute(f"SELECT count(*) FROM surge WHERE week = '{WEEK}'").fetchone()
-        silent = connection.execute(f"SELECT source FROM coverage WHERE week = '{WEEK}' AND status = 'silent'").fetchall()
-    assert surge is not None and surge[0] >= 1
-    assert silent == [("hotline",)]
+@cache
+def calm() -> Path:
+    """Three whole weeks without silence and without surge."""
+    return build(_folder(), weeks=3, silent=None)
+
+
+@cache
+def hostile() -> Path:
+    """Three weeks; in the last each of HOSTILE is the quote of a grave message with a code of its own."""
+    return build(_folder(), weeks=3, silent=None, extra=_hostile_rows)
+
+
+@cache
+def bare() -> Path:
+    """A snapshot without any message."""
+    return build(_folder(), weeks=0)
+
+
+def _hostile_rows(tables: Any, chance: random.Random) -> None:
+    grave = ("abuse_of_power", "graft", "favoritism", "illegal_charges", "opacity", "extravagance")
+    for at, (code, quote) in enumerate(zip(grave, HOSTILE, strict=True)):
+        for copy in range(4):  # the more messages an event has, the surer its case is shown
+            add(tables, chance, "board", week_start(WEEK), unit=at, code=code, quote=quote, same_event=copy > 0, title="照录")
+
+
+def _folder() -> Path:
+    folder = tempfile.TemporaryDirectory(prefix="bulletin-", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
