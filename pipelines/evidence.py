@@ -60,9 +60,12 @@ def obstacle(sheet: Sheet, span: Span) -> Parts:
 def surges(sheet: Sheet, span: Span) -> Section:
     """四、苗头性问题."""
     title = "四、苗头性问题"
+    if not sheet.rows(f"SELECT 1 FROM week_total WHERE {span.here} AND about > 0"):
+        return Section(title=title, blocks=(body("本周没有数据，未作检验。"),))
     examined = _examined(sheet, span)
     found = sheet.rows(
-        f"SELECT series, unit_code, code FROM surge WHERE {span.here} ORDER BY score DESC, series, unit_code, code LIMIT {SURGES_SHOWN}"
+        f"SELECT series, unit_code, code FROM surge WHERE {span.here}"
+        f" ORDER BY score DESC, series, unit_code, code LIMIT {SURGES_SHOWN}"
     )
     lead: Parts = ("本周对单位、问题类型以及单位与问题的组合共", examined, "个有记录的序列逐一检验，")
     if not found and not sheet.number(examined):
