@@ -177,7 +177,7 @@ class Finder:
         suffix = next((suffix for suffix in _SUFFIXES if head.startswith(suffix)), "社区" if head in _OF_COMMUNITY else "")
         if name and suffix:  # 汉回村支书, 天顶街道办: the name is a place's
             short = self._known_end(name + suffix)
-            trim += len(name) + len(suffix) - len(short)
+            trim += len(name) + len(suffix) - len(short) if short else len(name)
             places, name = [*places, *([short] if short else [])], ""
         if name and (cut := self._edge(name)):  # what stands before the cut is another phrase
             trim, name = sum(map(len, parts)) + cut, name[cut:]

@@ -146,7 +146,9 @@ class Resolver:
             heads = on(self.registry.head_of(key), day)
             if not inner and not (_local(key) and _local(shape.places[-1])):
                 return UNKNOWN
-            return _one(heads, "named" if inner else "inferred", 0.9 if inner else 0.5, "place" if inner else "parent_of")
+            if inner and _local(key):
+                return _one(heads, "named", 0.9, "place")
+            return _one(heads, "inferred", 0.5, "place" if inner else "parent_of")  # A6区相关部门 need not be its government
         if not inner or shape.name:
             return self._stand_in(shape, key, inner, calls, day)
         for step, place in enumerate(self.registry.above(key)):

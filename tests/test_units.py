@@ -60,6 +60,9 @@ def found(resolver: Resolver, text: str, title: str = "", place: str | None = No
         ("青石县政府一直拖着", "青石县政府", "青石县-zhengfu"),
         ("临江市公安局交警支队", "临江市公安局交警支队", "临江市-jiaojing"),
         ("青石镇说没有钱", "青石镇", "青石镇-zhengfu"),
+        ("难怪青石镇不管", "青石镇", "青石镇-zhengfu"),
+        ("云河区消防没来查", "云河区消防", "云河区-xiaofang"),
+        ("清泉街道办推给社区", "清泉街道办", "清泉街道-jiedao"),
     ],
 )
 def test_a_mention_with_its_place_is_named(resolver: Resolver, text: str, mention: str, code: str) -> None:
@@ -110,6 +113,12 @@ def test_a_free_name_is_found_and_said_to_be_unknown(resolver: Resolver, text: s
 def test_the_town_stands_in_for_its_village_committee(resolver: Resolver) -> None:
     assert found(resolver, "青石镇竹山村村委会不公开账目")["青石镇竹山村村委会"] == ("青石镇-zhengfu", "inferred", "parent_of")
     assert found(resolver, "青石镇竹山村小学乱收费")["青石镇竹山村小学"][0] is None
+
+
+def test_words_before_a_free_name_are_no_part_of_it(resolver: Resolver) -> None:
+    assert set(found(resolver, "业主代表通过居委会反映")) == {"居委会"}
+    assert set(found(resolver, "附近村委会不公开账目")) == {"村委会"}
+    assert found(resolver, "云河区有关部门没有答复")["云河区"][1:] == ("inferred", "place")
 
 
 def test_a_role_stands_for_its_organ(resolver: Resolver) -> None:
