@@ -82,7 +82,7 @@ class Encoding:
         text = _strictly(raw, "utf-8")
         if text is not None and (self.name == "utf-8" or max(text) >= "\u0800"):
             return text
-        return _as_gb(raw) or text
+        return _as_gb(raw, few=self.name == "gb18030") or text
 
     def forced(self, raw: bytes) -> str:
         """A stand-in for a line that cannot be decoded, with its delimiters and quotes in place."""
@@ -166,10 +166,10 @@ def _main_encoding(path: Path, head: bytes) -> str:
         text = _strictly(line, "utf-8")
         if text is not None:
             utf8 += max(text) >= "\u0800"
-        elif _as_gb(line) is not None:
+        elif _as_gb(line, few=False) is not None:
             gb += 1
         else:
-            bad += 1
+            bad += _as_gb(line, few=True) is None
     if bad > 2 * (utf8 + gb):
         raise IngestError(path, "neither UTF-8 nor GB18030; save it as UTF-8, or declare export.encoding (such as big5)")
     return "gb18030" if gb > utf8 else "utf-8"
@@ -182,12 +182,17 @@ def _strictly(raw: bytes, name: str) -> str | None:
         return None
 
 
-def _as_gb(raw: bytes) -> str | None:
-    """The line as GB18030, unless it reads like another encoding (a cut UTF-8 line decodes too, into rare characters)."""
+def _as_gb(raw: bytes, *, few: bool) -> str | None:
+    """The line as GB18030, unless it reads like another encoding (a cut UTF-8 line decodes too, into rare characters).
+
+    `few` trusts a line of only a few characters beyond ASCII, of which nothing can be told.
+    """
     if (text := _strictly(raw, "gb2312")) is not None:
         return text
     if (text := _strictly(raw, "gb18030")) is None:
         return None
     # measured: real lines hold 0.9 and more, traditional script 0.5 to 0.8, wrongly decoded UTF-8 and Big5 0.1 to 0.4
     beyond = [character for character in text if character > "\x7f"]
+    if few and len(beyond) < 8:
+        return text
     return text if sum(character in _EVERYDAY for character in beyond) >= 0.4 * len(beyond) else None

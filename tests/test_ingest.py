@@ -96,6 +96,12 @@ def test_a_line_valid_in_both_encodings_follows_the_file(desk: Desk) -> None:
     assert desk.fields()[-1]["body"] == body
 
 
+def test_a_rare_character_alone_in_a_line_of_gb18030(desk: Desk) -> None:
+    rows = [row(1), ["8", "", "", "", "㐂", "20250506"], ["9", "", "", "", "\xa0喆\xa0", "20250506"]]
+    desk.take("a.csv", sheet(rows).encode("gb18030"))
+    assert [f["body"] for f in desk.fields()][1:] == ["㐂", "喆"]
+
+
 def test_titles_and_blank_rows_may_stand_before_the_heading(desk: Desk) -> None:
     head = "热线工单明细表,,,,,\n,,,,,\n导出时间:2025-06-01,,,,,\n"
     body = sheet(ROWS).replace("工单编号", " *工单 编号:").replace("标题", "标 题")
