@@ -1,6 +1,8 @@
 """Starts the schedules: the daily flow and the weekly bulletin, by Prefect's cron."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from flows.runtime import configure_prefect, data_at, settings_of
 from pipelines.warehouse import DataDir
@@ -9,51 +11,36 @@ from pipelines.warehouse import DataDir
 def serve_schedules(data: DataDir) -> None:
     """Serves both flows until it is stopped. Uses the Prefect server of `PREFECT_API_URL`, else starts one of its own."""
     configure_prefect(data)
-    data_at(str(data.root))
+    root = str(data_at(str(data.root)).root)
     schedules = settings_of(data).schedules
     from prefect import serve
     from prefect.schedules import Cron
 
     from flows.prefect_flows import scheduled_daily, scheduled_weekly
 
-    root = str(data.root)
     with _server():
-        serve(
-            scheduled_daily.to_deployment(
-                "daily", schedule=Cron(schedules.daily, timezone="Asia/Shanghai"), parameters={"root": root}
-            ),
-            scheduled_weekly.to_deployment(
-                "weekly", schedule=Cron(schedules.weekly, timezone="Asia/Shanghai"), parameters={"root": root}
-            ),
-            limit=1,  # the warehouse has one writer
-        )
+        deployments = [
+            flow.to_deployment(name, schedule=Cron(cron, timezone="Asia/Shanghai"), parameters={"root": root})
+            for flow, name, cron in ((scheduled_daily, "daily", schedules.daily), (scheduled_weekly, "weekly", schedules.weekly))
+        ]
+        serve(*deployments, limit=1)  # type: ignore[arg-type]  # one at a time: the warehouse has one writer
 
 
-def _server():  # type: ignore[no-untyped-def]
-    """The configured server, or one of our own for as long as we serve."""
-    from contextlib import nullcontext
-
+@contextmanager
+def _server() -> Iterator[None]:
+    """The configured server, or one of our own on 127.0.0.1 for as long as we serve."""
     if os.environ.get("PREFECT_API_URL"):
-        return nullcontext()
+        yield
+        return
     from prefect.server.api.server import SubprocessASGIServer
-
-    return _own_server(SubprocessASGIServer)
-
-
-def _own_server(server_class):  # type: ignore[no-untyped-def]
-    from contextlib import contextmanager
-
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    @contextmanager
-    def running():  # type: ignore[no-untyped-def]
-        server = server_class()
-        server.start(timeout=120)
-        try:
-            os.environ["PREFECT_API_URL"] = server.api_url
-            with temporary_settings({PREFECT_API_URL: server.api_url}):
-                yield
-        finally:
-            server.stop()
-
-    return running()
+    server = SubprocessASGIServer()
+    server.start(timeout=120)
+    try:
+        os.environ["PREFECT_API_URL"] = server.api_url
+        with temporary_settings({PREFECT_API_URL: server.api_url}):
+            yield
+    finally:
+        del os.environ["PREFECT_API_URL"]
+        server.stop()

@@ -16,7 +16,8 @@ DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 
 def commands(text: str) -> list[str]:
-    blocks = re.findall(r"```[a-z]*\n(.*?)```", text, re.S) + re.findall(r"(?m)^    (.*)$", text) + re.findall(r"`([^`\n]+)`", text)
+    blocks = re.findall(r"```[a-z]*\n(.*?)```", text, re.S)
+    blocks += re.findall(r"(?m)^    (.*)$", text) + re.findall(r"`([^`\n]+)`", text)
     lines = [line.strip() for block in blocks for line in block.splitlines()]
     return [line.removeprefix(".venv/bin/") for line in lines if re.match(r"(\.venv/bin/)?weathervane [a-z]", line)]
 
@@ -37,7 +38,8 @@ def test_every_command_in_a_document_exists_with_its_options(path: Path) -> None
 
 
 def test_every_setting_in_the_documents_exists() -> None:
-    tables = {name: field.annotation for name, field in Settings.model_fields.items() if hasattr(field.annotation, "model_fields")}
+    fields = Settings.model_fields.items()
+    tables = {name: field.annotation for name, field in fields if hasattr(field.annotation, "model_fields")}
     for path in DOCUMENTS:
         for table, key in re.findall(r"`([a-z]+)\.([a-z_]+)`", path.read_text(encoding="utf-8")):
             if table in tables:

@@ -28,7 +28,7 @@ body = ["内容"]
 
 def write_export(path: Path, count: int, length: int = 350, seed: int = 7) -> None:
     """Writes `count` messages of about `length` characters to a CSV file."""
-    pick = random.Random(seed)  # noqa: S311
+    pick = random.Random(seed)
     corpus = read_corpus()
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)

@@ -52,7 +52,8 @@ def main() -> None:
     model = OneVsRestClassifier(LogisticRegression(max_iter=500)).fit(features, labels)
     converter = opencc.OpenCC("t2s")
     database = duckdb.connect()
-    database.execute("CREATE TABLE message (id VARCHAR, day VARCHAR, body VARCHAR); CREATE TABLE label (id VARCHAR, code VARCHAR)")
+    database.execute("CREATE TABLE message (id VARCHAR, day VARCHAR, body VARCHAR)")
+    database.execute("CREATE TABLE label (id VARCHAR, code VARCHAR)")
 
     def tidy(text: str) -> str:
         text = converter.convert(text)
@@ -65,7 +66,8 @@ def main() -> None:
     if args.batch:
         frame["body"] = [tidy(text) for text in frame["标题"] + frame["内容"]]
         predicted = binarizer.inverse_transform(model.predict(vectorizer.transform(frame["body"])))
-        found = pd.DataFrame([(i, code) for i, codes in zip(frame["编号"], predicted, strict=True) for code in codes], columns=["id", "code"])
+        pairs = [(i, code) for i, codes in zip(frame["编号"], predicted, strict=True) for code in codes]
+        found = pd.DataFrame(pairs, columns=["id", "code"])
         database.register("frame", frame)
         database.register("found", found)
         database.execute("INSERT INTO message SELECT 编号, 时间, body FROM frame; INSERT INTO label SELECT * FROM found")
@@ -77,7 +79,7 @@ def main() -> None:
             for code in codes:
                 database.execute("INSERT INTO label VALUES (?, ?)", [row["编号"], code])
     database.execute("SELECT code, count(*) FROM label GROUP BY code").fetchall()
-    print(json.dumps({"messages": len(frame), "cpu_seconds": time.process_time() - started}))  # noqa: T201
+    print(json.dumps({"messages": len(frame), "cpu_seconds": time.process_time() - started}))
 
 
 if __name__ == "__main__":

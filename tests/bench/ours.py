@@ -30,7 +30,7 @@ def main() -> None:
         (data.sources / "bench.toml").write_text(SOURCE, encoding="utf-8")
         root = str(data.root)
         steps._cached_classifier(root)  # loading is measured by `make bench ONLY=start`
-        steps._cached_registry(root)
+        steps._cached_resolver(root)
         seconds: dict[str, float] = {}
 
         def timed(name: str, work: object, *args: object) -> None:
@@ -45,7 +45,7 @@ def main() -> None:
             for step in (steps.clean, steps.join, steps.attribute, steps.classify, steps.count):
                 timed(step.__name__, step, root)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"messages": messages, "cpu_seconds": sum(seconds.values()), "steps": seconds, "peak_mb": peak}))  # noqa: T201
+    print(json.dumps({"messages": messages, "cpu_seconds": sum(seconds.values()), "steps": seconds, "peak_mb": peak}))
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ def start() -> None:
         subprocess.run([command, "--help"], capture_output=True, check=True)
         taken.append(time.perf_counter() - began)
     load = child("tests.bench.load")
-    print(f"\nstart: `weathervane --help` {statistics.median(taken):.2f} s; model loads in {load['seconds']:.2f} s, {load['mb']:.1f} MB")
+    print(f"\nstart: `weathervane --help` {statistics.median(taken):.2f} s")
+    print(f"  model loads in {load['seconds']:.2f} s, {load['mb']:.1f} MB")
 
 
 BENCHES = {"start": start, "pipeline": pipeline, "memory": memory}
