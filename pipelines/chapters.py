@@ -21,10 +21,12 @@ class Span:
 
     @property
     def starts(self) -> dt.date:
+        """The Monday."""
         return week_start(self.week)
 
     @property
     def ends(self) -> dt.date:
+        """The Sunday."""
         return self.starts + dt.timedelta(days=6)
 
     def back(self, weeks: int) -> str:

@@ -48,6 +48,8 @@ def _page_setup(document: Any, page: dict[str, Any]) -> None:
     normal = document.styles["Normal"]
     normal.font.size = Pt(16)
     _face(normal, BODY)
+    for language in document.styles.element.iter(qn("w:lang")):  # else Chinese punctuation is set as in Hong Kong
+        language.set(qn("w:eastAsia"), "zh-CN")
     fields = document.core_properties
     fields.title, fields.author, fields.comments = f"{page['bulletin']} {page['number']}", page["office"], ""
     fields.language, fields.created, fields.modified = "zh-CN", _EPOCH, _EPOCH
@@ -98,6 +100,8 @@ def _block(document: Any, block: dict[str, Any], chart_png: bytes) -> None:
         line = _paragraph(document, "", BODY, align="center", indent=False, line=None, before=4, after=4)
         shape = line.add_run().add_picture(BytesIO(chart_png), width=Mm(TEXT_MM - 1))
         shape._inline.docPr.set("descr", block["caption"])
+        for side in ("distT", "distB", "distL", "distR"):  # a missing distance is not taken for none everywhere
+            shape._inline.set(side, "0")
     elif block["style"] == "head":
         _paragraph(document, block["text"], SUBHEAD, outline=1, keep=True)
     elif block["style"] == "note":

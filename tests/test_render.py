@@ -118,6 +118,7 @@ def test_docx_is_laid_out_as_official_papers_are() -> None:
     normal = document.styles["Normal"]
     assert normal.font.size.pt == 16
     assert normal.element.rPr.rFonts.get(qn("w:eastAsia")) == "仿宋_GB2312"
+    assert [e.get(qn("w:eastAsia")) for e in document.styles.element.iter(qn("w:lang"))] == ["zh-CN"]
     faces = {
         paragraph.text: paragraph.runs[0]._element.rPr.rFonts.get(qn("w:eastAsia"))
         for paragraph in document.paragraphs
