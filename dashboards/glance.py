@@ -131,8 +131,8 @@ def _units(found: Sequence[dict[str, Any]], small: int) -> tuple[Rows, int]:
                 "诉求人": few(row["complainants"], hidden, small),
                 "事件": few(row["events"], hidden, small),
                 "近四周事件": few(row["four_weeks"], (row["four_weeks"] or 0) < small, small),
-                "主要问题": "" if hidden else row["main"] or "",
-                "答复天数中位数": "" if hidden or row["reply_days"] is None else f"{row['reply_days']:.1f}",
+                "主要问题": "—" if hidden else row["main"] or "—",
+                "答复天数中位数": "—" if hidden or row["reply_days"] is None else f"{row['reply_days']:.1f}",
             }
         )
     return shown, sum(row["hidden"] for row in found)

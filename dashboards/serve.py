@@ -21,6 +21,7 @@ FLAGS = {
     "client.disableDataExport": "true",
     "theme.base": "light",
     "theme.primaryColor": "#b3201f",
+    "theme.font": "'Noto Sans CJK SC', 'Microsoft YaHei', 'PingFang SC', sans-serif",
 }
 
 

@@ -18,8 +18,8 @@ RED, GREY, BLUE = "#b3201f", "#c9c9c9", "#2f5d8a"
 FONT = "Noto Sans CJK SC, Microsoft YaHei, PingFang SC, sans-serif"
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:&])")
 _STYLE = f"""<style>
-h1 {{color: {RED}; border-bottom: 3px solid {RED}; padding-bottom: .35rem; letter-spacing: .08em}}
-html, body, [class*="st-"] {{font-family: "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif}}
+h1 {{color: {RED} !important; border-bottom: 3px solid {RED}; padding-bottom: .35rem; letter-spacing: .08em}}
+[data-testid="stTable"] td, [data-testid="stTable"] td * {{max-width: none !important; width: auto}}
 [data-testid="stMetricValue"] {{font-size: 1.9rem}}
 .block-container {{padding-top: 2.2rem; max-width: 1180px}}
 </style>"""
@@ -57,11 +57,11 @@ def _draw(snapshot: duckdb.DuckDBPyConnection, name: str) -> None:
     page = glance(snapshot, week)
     _gaps(page)
     _headline(page)
+    _warnings(page)
     _trend(page)
+    _coverage(page)
     _kinds(page)
     _units(page)
-    _warnings(page)
-    _coverage(page)
 
 
 def _gaps(page: Glance) -> None:
@@ -118,7 +118,7 @@ def _trend(page: Glance) -> None:
     lines = base.transform_filter("datum['项目'] != '全部消息'").mark_line(point=True)
     gap = alt.Chart(frame).transform_filter("datum['中断来源'] > 0")
     marks = gap.mark_text(text="×", color=RED, fontSize=18, fontWeight="bold").encode(x=axis, y=alt.value(6))
-    chart = (bars + lines + marks).properties(height=280).configure(font=FONT)
+    chart = (bars + lines + marks).properties(height=320).configure(font=FONT)
     st.altair_chart(chart, alt="每周全部消息、反映作风问题的消息与事件")
     st.caption(f"至所选周为止 {len(page.trend)} 周。× 表示该周有来源中断，不宜直接比较。")
 
@@ -130,10 +130,11 @@ def _kinds(page: Glance) -> None:
         order = [row["方面"] for row in page.families]
         frame = pd.DataFrame(page.families)
         bars = alt.Chart(frame).encode(
-            x=alt.X("消息:Q", title="消息", axis=alt.Axis(tickMinStep=1)), y=alt.Y("方面:N", sort=order, title=None)
+            x=alt.X("消息:Q", title="消息", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("方面:N", sort=order, title=None, axis=alt.Axis(labelOverlap=False, labelFontSize=14)),
         )
         chart = bars.mark_bar(color=RED) + bars.mark_text(align="left", dx=4).encode(text="消息:Q")
-        st.altair_chart(chart.properties(height=170).configure(font=FONT), alt="庸懒散乱贪五个方面的消息数")
+        st.altair_chart(chart.properties(height=220).configure(font=FONT), alt="庸懒散乱贪五个方面的消息数")
         _table(page.codes, "本周没有反映作风问题的消息。")
     with right:
         st.subheader("领域")
@@ -142,11 +143,13 @@ def _kinds(page: Glance) -> None:
 
 def _units(page: Glance) -> None:
     st.subheader("单位情况")
-    _table(page.units, "本周没有认定到单位的作风反映。")
-    st.caption(
-        f"“\\<{page.small_cell}”：诉求人不足 {page.small_cell} 人，数字不公布，以免指向个人；"
-        f"这样的单位有 {page.few_units} 个，按编码排列。"
-    )
+    st.caption(f"诉求人不足 {page.small_cell} 人的，数字不公布，以免指向个人，写作“\\<{page.small_cell}”。")
+    shown = len(page.units) - page.few_units
+    _table(page.units[:shown], "本周没有诉求人足够多、可以公布数字的单位。")
+    if page.few_units:
+        with st.expander(f"诉求人不足 {page.small_cell} 人的单位（{page.few_units} 个，按编码排列）"):
+            kept = ("单位", "类别", "诉求人", "近四周事件")
+            _table([{name: row[name] for name in kept} for row in page.units[shown:]], "")
 
 
 def _warnings(page: Glance) -> None:
