@@ -55,7 +55,7 @@ def build(
     root: Path, *, weeks: int = WEEKS, silent: str | None = "hotline", extra: Any = None, last: str = WEEK, seed: int = 7
 ) -> Path:
     """A published snapshot of `weeks` weeks up to `last`; `silent` sends nothing in the last; `extra(tables)` may add rows."""
-    chance = random.Random(seed)  # noqa: S311 a sample, not a secret
+    chance = random.Random(seed)
     tables: dict[Any, list[dict[str, Any]]] = {kind: [] for kind in (CleanMessage, EventMember, Reading, Signal, Attribution)}
     start = week_start(last) - dt.timedelta(weeks=weeks - 1)
     for at in range(weeks):
