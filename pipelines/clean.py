@@ -33,7 +33,7 @@ Known = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What became of a batch: rows of `clean_message` and `redaction`, and (record_id, reason, mend) of what could not be read."""
+    """What became of a batch: rows of `clean_message` and `redaction`, and (record_id, reason, mend) of the unreadable."""
 
     messages: pa.Table
     redactions: pa.Table

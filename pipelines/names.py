@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 from typing import NamedTuple
 
-ENOUGH = 5.7
+ENOUGH = 5.2
 _HOPEFUL = 2.8  # enough beside a name in a list
 _ALONE = 7.5  # enough where nothing around speaks for a name
 _UNSEEN = 5.0  # what a candidate must be able to reach where no telling word can stand before it
@@ -338,7 +339,7 @@ def _right(text: str, end: int, tables: _Tables) -> tuple[float, str]:
             else 0.3
         ), ""
     if text[end - 1 : end + 1] in tables.words:
-        return -3.0, ""
+        return -4.5, ""
     if after in _PLACES:
         return -5.0, ""
     if after in _FOLLOW:
@@ -347,19 +348,18 @@ def _right(text: str, end: int, tables: _Tables) -> tuple[float, str]:
 
 
 def _linked(text: str, names: list[Name], hopeful: list[Name]) -> list[Name]:
-    """`names` with the hopeful ones that a list mark joins to them, as long as that adds one."""
-    grown = True
-    while grown:
-        grown = False
-        for candidate in list(hopeful):
-            for name in names:
-                between = text[name.end : candidate.start] if name.end <= candidate.start else text[candidate.end : name.start]
-                if len(between) < 16 and _LINKS.fullmatch(between):
-                    names.append(candidate._replace(role=name.role, sure=name.sure))
-                    hopeful.remove(candidate)
-                    grown = True
-                    break
-    return names
+    """`names` with the hopeful ones that list marks join to them: once through the text forwards, once backwards."""
+    accepted = set(names)
+    ordered = sorted([*names, *hopeful])
+    for first, second in [*pairwise(ordered), *((b, a) for a, b in pairwise(reversed(ordered)))]:
+        known, other = (first, second) if first in accepted else (second, first)
+        if known in accepted and other not in accepted:
+            between = text[first.end : second.start]
+            if len(between) < 16 and _LINKS.fullmatch(between):
+                accepted.add(other)
+    sure = any(name.sure for name in names)
+    role = names[0].role
+    return names + [name._replace(role=role, sure=sure) for name in hopeful if name in accepted]
 
 
 def looks_real(author: str) -> bool:

@@ -49,9 +49,7 @@ def find_entities(title: str, text: str, known: Iterable[tuple[str, str]] = ()) 
         if not plain:
             continue
         spans = [Entity(kind, _role(plain, kind, start, end), where, start, end) for start, end, kind in identifiers.find(plain)]
-        spans += [
-            Entity("ADDRESS", _role(plain, "ADDRESS", start, end), where, start, end) for start, end in homes[where]
-        ]
+        spans += [Entity("ADDRESS", _role(plain, "ADDRESS", start, end), where, start, end) for start, end in homes[where]]
         spans += [Entity("PERSON", name.role, where, name.start, name.end) for name in people[where]]
         spans += [
             Entity(kind, "self", where, m.start(), m.end())

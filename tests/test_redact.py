@@ -23,7 +23,7 @@ def found(text: str, title: str = "") -> dict[str, list[str]]:
 
 
 def identity(seed: int) -> str:
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)
     first = f"{dice.choice(['43', '11', '52'])}{dice.randrange(1000, 3000):04d}{dice.randrange(1940, 2010)}"
     first += f"{dice.randrange(1, 13):02d}{dice.randrange(1, 29):02d}{dice.randrange(1000):03d}"
     return first + check_digit(first)
@@ -175,7 +175,7 @@ def test_recall_on_the_written_corpus_does_not_fall() -> None:
             hit[kind] = hit.get(kind, 0) + (places <= covered[span.where])
         spans += len(entities)
         good += sum(bool(set(range(e.start, e.end)) & private[e.field]) for e in entities)
-    floor = {"PERSON": 0.87, "PHONE": 0.98, "IDNUM": 0.98, "ACCOUNT": 0.98, "PLATE": 0.98, "ADDRESS": 0.80}
+    floor = {"PERSON": 0.90, "PHONE": 0.98, "IDNUM": 0.98, "ACCOUNT": 0.98, "PLATE": 0.98, "ADDRESS": 0.93}
     recall = {kind: hit[kind] / total[kind] for kind in total}
     assert {kind: rate for kind, rate in recall.items() if rate < floor[kind]} == {}
     assert good / spans > 0.92
