@@ -18,7 +18,7 @@ from openpyxl.styles import Font
 from models.taxonomy import CODES
 from pipelines.contracts import CaseEntry, CaseStep, rows
 from pipelines.warehouse import Warehouse
-from pipelines.workdays import add_workdays, workdays_between
+from pipelines.workdays import add_workdays, is_covered, workdays_between
 
 MOVES: dict[str, dict[str, str]] = {
     "assign": {"opened": "assigned", "assigned": "assigned", "answered": "assigned", "reopened": "assigned"},
@@ -50,7 +50,7 @@ def open_case(
     code: str | None = None,
     working_days: int = DUE,
 ) -> str:
-    """Opens a case (立项), from an alert or freely; gives its number, `2019-0001`. Raises LedgerError, CalendarError.
+    """Opens a case (立项), from an alert or freely; gives its number, `2019-0001`. Raises LedgerError.
 
     What is not given comes from the alert, which becomes `cased`; one alert makes one case.
     """
@@ -67,10 +67,10 @@ def open_case(
         number = int(newest[5:]) + 1 if newest else 1
         if number > 9999:
             raise LedgerError(f"{on.year}: the ledger of this year is full (9999 cases)")
-        due = add_workdays(on, working_days)
+        due, remark = _due(on, working_days)
         case = {"case_id": f"{on.year}-{number:04d}", "alert_id": alert_id, "unit_code": unit_code, "code": code,
                 "matter": matter.strip(), "opened_on": on, "due_on": due, "state": "opened"}  # fmt: skip
-        _write(warehouse, case, "open", by, on, matter.strip())
+        _write(warehouse, case, "open", by, on, matter.strip() + remark)
         warehouse.execute("UPDATE alert SET state = 'cased' WHERE alert_id = ?", [alert_id or ""])
     return str(case["case_id"])
 
@@ -94,8 +94,8 @@ def close(warehouse: Warehouse, case_id: str, *, by: str, on: dt.date, note: str
 
 def reopen(warehouse: Warehouse, case_id: str, *, by: str, on: dt.date, note: str) -> str:
     """Starts the second handling (二次办理): a new, shorter time limit. Raises LedgerError."""
-    due = add_workdays(on, DUE_AGAIN)
-    return _step(warehouse, case_id, "reopen", by, on, _words(case_id, note, "why"), closed_on=None, due_on=due)
+    due, remark = _due(on, DUE_AGAIN)
+    return _step(warehouse, case_id, "reopen", by, on, _words(case_id, note, "why") + remark, closed_on=None, due_on=due)
 
 
 def figures(warehouse: Warehouse, *, since: dt.date | None = None, until: dt.date | None = None) -> dict[str, Any]:
@@ -118,13 +118,14 @@ def figures(warehouse: Warehouse, *, since: dt.date | None = None, until: dt.dat
 
 
 def cases(warehouse: Warehouse, state: str = "", *, today: dt.date | None = None) -> list[dict[str, Any]]:
-    """The ledger, or the cases of one state; with `today` also `days_left` in working days (negative: overdue)."""
+    """The ledger, or the cases of one state; with `today` also `days_left`, working days (negative: overdue; None: unknown)."""
     found: list[dict[str, Any]] = warehouse.query(
         "SELECT * FROM case_entry WHERE ? IN ('', state) ORDER BY case_id", [state]
     ).to_pylist()
     if today is not None:
         for case in found:
-            case["days_left"] = None if case["state"] == "closed" else workdays_between(today, case["due_on"])
+            plain = case["state"] != "closed" and is_covered(today) and is_covered(case["due_on"])
+            case["days_left"] = workdays_between(today, case["due_on"]) if plain else None
     return found
 
 
@@ -207,6 +208,17 @@ def _write(warehouse: Warehouse, case: dict[str, Any], action: str, by: str, on:
     step = {"case_id": case["case_id"], "step": taken + 1, "action": action, "taken_on": on, "taken_by": by.strip(), "note": note}
     warehouse.write(CaseEntry, rows(CaseEntry, [case]), replacing={"case_id": case["case_id"]})
     warehouse.write(CaseStep, rows(CaseStep, [step]), replacing={"case_id": step["case_id"], "step": step["step"]})
+
+
+def _due(on: dt.date, working_days: int) -> tuple[dt.date, str]:
+    """The day a case is due, and a remark where the official holidays up to then are not known yet.
+
+    The State Council names a year's holidays in November; until they are taken in, a ledger must still open cases.
+    """
+    due = add_workdays(on, working_days, weekdays_beyond=True)
+    if is_covered(on) and is_covered(due):
+        return due, ""
+    return due, f"(限办日期暂按周一至周五推算:{due.year}年放假安排尚未收录)"
 
 
 def _words(case_id: str, note: str, what: str) -> str:

@@ -20,22 +20,31 @@ def covered_years() -> tuple[int, int]:
     return min(years), max(years)
 
 
+def is_covered(day: dt.date) -> bool:
+    """Whether the official holidays of this day's year are known."""
+    first, last = covered_years()
+    return first <= day.year <= last
+
+
 def is_workday(day: dt.date) -> bool:
     """Whether offices work on `day`: made-up weekends count, holidays on weekdays do not. Raises CalendarError."""
-    first, last = covered_years()
-    if not first <= day.year <= last:
+    if not is_covered(day):
+        first, last = covered_years()
         known = f"known: {first}-{last}; upgrade the package chinesecalendar"
         raise CalendarError(f"{day.year}: the official holidays of this year are not known ({known})")
     return bool(chinese_calendar.is_workday(day))
 
 
-def add_workdays(day: dt.date, count: int) -> dt.date:
-    """The `count`th working day after `day`, which itself does not count (自次日起算). Raises CalendarError."""
+def add_workdays(day: dt.date, count: int, *, weekdays_beyond: bool = False) -> dt.date:
+    """The `count`th working day after `day`, which itself does not count (自次日起算). Raises CalendarError.
+
+    With `weekdays_beyond`, days of years that are not known work from Monday to Friday; whoever asks for that must say so.
+    """
     if count < 0:
         raise ValueError(f"count is {count}; it must not be negative")
     while count:
         day += dt.timedelta(days=1)
-        count -= is_workday(day)
+        count -= day.weekday() < 5 if weekdays_beyond and not is_covered(day) else is_workday(day)
     return day
 
 

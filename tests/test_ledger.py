@@ -14,6 +14,7 @@ from pipelines import ledger
 from pipelines.contracts import Alert, Unit, rows
 from pipelines.ledger import LedgerError
 from pipelines.warehouse import Warehouse
+from pipelines.workdays import covered_years
 
 ON = dt.date(2019, 9, 27)
 ALERT = "a" + "0" * 12
@@ -67,6 +68,14 @@ def test_numbers_run_by_year(warehouse: Warehouse) -> None:
         "2019-0002",
         "2020-0001",
     ]
+
+
+def test_a_year_without_a_calendar_is_remarked_and_blocks_nobody(warehouse: Warehouse) -> None:
+    on = dt.date(covered_years()[1], 12, 20)
+    opened(warehouse, on)
+    assert "放假安排尚未收录" in warehouse.scalar("SELECT note FROM case_step")
+    (row,) = ledger.cases(warehouse, today=on)
+    assert row["due_on"].year == on.year + 1 and row["days_left"] is None
 
 
 def test_no_striking_off_without_feedback(warehouse: Warehouse) -> None:

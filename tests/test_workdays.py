@@ -40,6 +40,8 @@ def test_a_year_without_a_calendar_is_said_plainly() -> None:
             is_workday(day)
     with pytest.raises(CalendarError):
         add_workdays(dt.date(last, 12, 28), 15)
+    beyond = add_workdays(dt.date(last, 12, 28), 15, weekdays_beyond=True)
+    assert beyond.year == last + 1 and beyond.weekday() < 5
     with pytest.raises(ValueError, match="negative"):
         add_workdays(dt.date(2019, 9, 27), -1)
 
