@@ -39,11 +39,11 @@ def crawl(source: SourceDeclaration, data: DataDir, *, timeout: float = 6 * 3600
     """
     if source.kind == "export":
         raise CrawlError(f"{source.slug}: takes files and has no address; use `weathervane ingest FILE --source {source.slug}`")
-    command = [sys.executable, "-m", "crawlers.spiders.run", str(data.root)]
+    command = [sys.executable, "-m", "crawlers.spiders.run"]
     with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603
         assert process.stdin is not None and process.stdout is not None  # noqa: S101
         try:
-            process.stdin.write(source.model_dump_json().encode() + b"\n")
+            process.stdin.write(order(source, data))
             process.stdin.flush()  # and stays open: the crawl ends when its caller does
             answer, in_time = _answer(process, timeout)
         except BrokenPipeError:
@@ -62,6 +62,13 @@ def crawl(source: SourceDeclaration, data: DataDir, *, timeout: float = 6 * 3600
         landed = said["received"]
         raise CrawlError(f"{source.slug}: not complete ({landed['new']} new, {landed['updated']} updated were kept): {faults}")
     return Received(**said["received"])
+
+
+def order(source: SourceDeclaration, data: DataDir) -> bytes:
+    """The line that tells a crawl's process what to do."""
+    folders = {"vault": data.vault, "keys": data.keys, "memories": data.crawl_state, "logs": data.logs}
+    said = {"source": source.model_dump(mode="json"), "folders": {name: str(path) for name, path in folders.items()}}
+    return json.dumps(said, ensure_ascii=False).encode() + b"\n"
 
 
 def _answer(process: "subprocess.Popen[bytes]", timeout: float) -> tuple[bytes, bool]:

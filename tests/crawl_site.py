@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from crawlers.crawl import CrawlError
 from crawlers.sources import SourceDeclaration
-from crawlers.spiders.run import run
+from crawlers.spiders.run import Folders, run
 from pipelines.vault import Received
 from pipelines.warehouse import DataDir
 
@@ -35,9 +35,11 @@ class Thread:
     def html(self, charset: str) -> bytes:
         reply = f'<div class="reply"><p>{self.reply}</p><span class="unit">街道办</span></div>' if self.reply else ""
         rating = f'<b class="rating">{self.rating}</b>' if self.rating else ""
+        body = self.body or f"第{self.number}盏路灯坏了,没人管。"
         page = (
-            f'<html><head><meta charset="{charset}"></head><body><h1>第{self.number}号:路灯不亮</h1><i class="who">市民{self.number}</i>'
-            f'<span class="time">发表于 {self.posted} 09:30</span><div class="body">{self.body or f"第{self.number}盏路灯坏了,没人管。"}</div>'
+            f'<html><head><meta charset="{charset}"></head><body><h1>第{self.number}号:路灯不亮</h1>'
+            f'<i class="who">市民{self.number}</i>'
+            f'<span class="time">发表于 {self.posted} 09:30</span><div class="body">{body}</div>'
             f"{reply}{rating}</body></html>"
         )
         return page.encode("gb18030" if charset == "gb2312" else charset)
@@ -212,7 +214,7 @@ def crawl(source: SourceDeclaration, data: DataDir) -> Received:
     child = os.fork()
     if not child:
         try:
-            visit = run(source, data)
+            visit = run(source, Folders(data.vault, data.keys, data.crawl_state, data.logs))
             os.write(forth, json.dumps({"received": asdict(visit.received), "faults": visit.faults}).encode())
         finally:
             os._exit(0)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from crawlers.crawl import CrawlError
+from crawlers.crawl import CrawlError, order
 from crawlers.crawl import crawl as crawl_apart
 from crawlers.sources import SourceDeclaration
 from pipelines.vault import Keys, Vault
@@ -95,14 +95,14 @@ def test_a_crawl_that_was_killed_leaves_no_hole_and_ends_as_an_undisturbed_one(d
     for name in ("vault.key", "digest.key"):
         (calm.keys / name).write_bytes((data.keys / name).read_bytes())
         (calm.keys / name).chmod(0o600)
-    chance = random.Random(20190826)  # noqa: S311
+    chance = random.Random(20190826)
     with serving(site):
         source = html_source(site)
         for world in (data, calm):
             assert crawl(source, world).new == 60
         site.threads += [Thread(n, TODAY) for n in range(61, 181)]
         for _ in range(3):
-            killed_after(source, data, site, chance.randrange(60, 110))
+            killed_after(source, data, site, chance.randrange(70, 90))
         assert 60 < len(rows(data)) <= 180, "the kills came while it was landing"
         site.asked.clear()
         crawl(source, data)
@@ -114,11 +114,9 @@ def test_a_crawl_that_was_killed_leaves_no_hole_and_ends_as_an_undisturbed_one(d
 
 def started(source: SourceDeclaration, data: DataDir, site: Site, requests: int) -> "subprocess.Popen[bytes]":
     """A crawl in a process of its own that has made as many requests."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "crawlers.spiders.run", str(data.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    process = subprocess.Popen([sys.executable, "-m", "crawlers.spiders.run"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin
-    process.stdin.write(source.model_dump_json().encode() + b"\n")
+    process.stdin.write(order(source, data))
     process.stdin.flush()
     stop_at = len(site.asked) + requests
     while len(site.asked) < stop_at and process.poll() is None:
@@ -146,7 +144,7 @@ def test_a_crawl_dies_with_its_caller_or_stops_when_told_and_its_lock_goes_with_
             answer = json.loads(process.stdout.read())
         assert list(answer["faults"]) == ["stopped"] and 0 < answer["received"]["new"] < 20 == len(site.threads)
         assert len(rows(data)) == answer["received"]["new"], "what it held has landed"
-        with pytest.raises(CrawlError, match="board: not complete.*stopped"):
+        with pytest.raises(CrawlError, match=r"board: not complete.*stopped"):
             crawl_apart(source, data, timeout=0.2)
 
 
@@ -174,7 +172,7 @@ def test_hostile_and_broken_pages_are_put_aside_and_the_rest_goes_in(data: DataD
         assert received.new == 9
         assert received.seen == received.new + received.updated + received.same + received.ignored + received.quarantined
         assert received.ignored == 5, "two are no threads, two lead elsewhere, one is forbidden"
-        reasons = dict((place.rsplit("/", 1)[1], reason) for reason, place in quarantine(data))
+        reasons = {place.rsplit("/", 1)[1]: reason for reason, place in quarantine(data)}
         assert reasons == {
             "903.html": "redirect_loop", "904.html": "too_large", "905.html": "no_text", "907.html": "http_500",
         }  # fmt: skip
@@ -198,7 +196,7 @@ def test_a_trap_is_bounded_and_a_bound_before_the_known_is_no_complete_crawl(dat
         assert first.new == 10 and site.counts()["/list?page=6"] == 1 and not site.counts()["/list?page=7"]
         site.endless = False
         site.threads += [Thread(n, TODAY) for n in range(11, 41)]
-        with pytest.raises(CrawlError, match="raise crawl.pages_at_most"):
+        with pytest.raises(CrawlError, match=r"raise crawl\.pages_at_most"):
             crawl(html_source(site, pages_at_most=2), data)
         assert len(rows(data)) == 20, "what it met is kept"
         crawl(html_source(site, pages_at_most=20), data)
@@ -211,15 +209,15 @@ def test_the_site_says_when_to_come_back(data: DataDir) -> None:
         assert crawl(html_source(site), data).new == 3
         for path in ("/list", "/thread/2.html"):
             at = [when for asked, when in site.times if asked == path]
-            assert len(at) == 2 and at[1] - at[0] >= 1.0
-            between = [asked for asked, when in site.times if at[0] < when < at[1]]
+            assert len(at) == 2 and at[1] - at[0] >= 0.99
+            between = [asked for asked, when in site.times if at[0] < when < at[0] + 0.9]
             assert not between, "the whole site is left alone, not the one address"
         site.once = {"/list": (503, {"Retry-After": "86400"})}
         with pytest.raises(CrawlError, match="asked_to_wait"):
             crawl(html_source(site), data)
 
 
-@pytest.mark.parametrize("status", [200, 503])
+@pytest.mark.parametrize("status", [200, 500])
 def test_robots_that_forbid_or_cannot_be_read_keep_us_out(data: DataDir, status: int) -> None:
     site = Site(threads=board(3), robots="User-agent: Weathervane\nDisallow: /\n", robots_status=status)
     with serving(site):
@@ -230,16 +228,16 @@ def test_robots_that_forbid_or_cannot_be_read_keep_us_out(data: DataDir, status:
 
 
 def test_a_site_that_breaks_down_withdraws_nothing(data: DataDir) -> None:
-    site = Site(threads=board(30))
+    site = Site(threads=board(12))
     with serving(site):
         source = html_source(site)
         crawl(source, data)
-        site.missing = set(range(1, 31))
+        site.missing = set(range(1, 13))
         crawl(source, data)
         assert not any(withdrawn for _, _, withdrawn in rows(data))
         assert [reason for reason, _ in quarantine(data)] == ["too_many_gone"]
         site.special["/list"] = (200, {}, b"<html>under construction</html>")
-        with pytest.raises(CrawlError, match="no_threads.*check html_board.item"):
+        with pytest.raises(CrawlError, match=r"no_threads.*check html_board\.item"):
             crawl(source, data)
 
 

@@ -49,7 +49,7 @@ def settings(source: SourceDeclaration) -> dict[str, Any]:
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
         "DOWNLOAD_DELAY": crawl.delay,
         "DOWNLOAD_DELAY_JITTER": 0,  # jitter would go below the declared delay
-        "AUTOTHROTTLE_ENABLED": True,
+        "AUTOTHROTTLE_ENABLED": crawl.delay > 0,  # none is declared for a site on one's own machine only
         "AUTOTHROTTLE_START_DELAY": crawl.delay,
         "DOWNLOAD_TIMEOUT": 30,
         "DOWNLOAD_MAXSIZE": PAGE_AT_MOST,

@@ -58,7 +58,7 @@ def _row(entry: Selector, url: str, source: SourceDeclaration, original: bytes) 
         space, _, name = _tag(child.root).rpartition("}")
         field = _ELEMENTS.get(name)
         if field and not any(other in space for other in _NOT_THE_ENTRY):
-            said.setdefault(field, _value(child, name))
+            said[field] = said.get(field) or _value(child, name)
     native_id = said.pop("native_id", "") or said.get("url", "")
     if not native_id:
         raise Unreadable("no_id", "the entry has neither guid, id nor link, so it cannot be known again")

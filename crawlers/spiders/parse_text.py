@@ -45,9 +45,9 @@ def decode(body: bytes, content_type: str = "", encoding: str | None = None) -> 
     """
     if encoding:
         return body.decode(encoding, errors="replace")
-    bom, rest = read_bom(body)
-    if bom and rest is not None:
-        return rest.decode(bom, errors="replace")
+    marked, mark = read_bom(body)
+    if marked and mark:
+        return body[len(mark) :].decode(marked, errors="replace")
     said = http_content_type_encoding(content_type) or html_body_declared_encoding(body[:4096]) or _xml_encoding(body)
     orders = [said, "utf-8", "gb18030"]
     if said == "gb18030" and _THREE_BYTES.search(body):

@@ -1,5 +1,5 @@
-"""`python -m crawlers.spiders.run DATA`: one crawl in a process of its own. Reads a declaration (one line of JSON) on standard
-input; writes the vault and the source's memory; answers with one line of JSON on standard output.
+"""`python -m crawlers.spiders.run`: one crawl in a process of its own. Reads its order (one line of JSON) on standard input;
+writes the vault and the source's memory; answers with one line of JSON on standard output.
 
 It stops when standard input closes, so that it never outlives who asked for it.
 """
@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,7 +32,6 @@ from crawlers.spiders.json_board import JsonBoardSpider
 from crawlers.spiders.manners import settings
 from crawlers.spiders.visit import Visit
 from pipelines.vault import Keys, Vault, VaultError
-from pipelines.warehouse import DataDir
 
 SPIDERS: dict[str, type[Spider]] = {"html_board": HtmlBoardSpider, "json_board": JsonBoardSpider, "feed": FeedSpider}
 LOG_AT_MOST = 2_000_000
@@ -94,13 +93,23 @@ def _alone(file: Path) -> Iterator[None]:
         yield
 
 
-def run(source: SourceDeclaration, data: DataDir) -> Visit:
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where the vault lies, its keys, the memories and the logs: the caller knows (and has loaded what knowing takes)."""
+
+    vault: Path
+    keys: Path
+    memories: Path
+    logs: Path
+
+
+def run(source: SourceDeclaration, at: Folders) -> Visit:
     """Crawls one source until its spider ends; what came of it stands in the visit."""
     today = dt.datetime.now(ZoneInfo("Asia/Shanghai")).date()
-    with _alone(data.crawl_state / f"{source.slug}.lock"), Vault(data.vault, Keys.load(data.keys)) as vault:
-        visit = Visit(source, vault, Memory(data.crawl_state, source.slug, today), today)
+    with _alone(at.memories / f"{source.slug}.lock"), Vault(at.vault, Keys.load(at.keys)) as vault:
+        visit = Visit(source, vault, Memory(at.memories, source.slug, today), today)
         process = AsyncCrawlerProcess(settings(source))
-        _keep_log(data.logs / f"crawl-{source.slug}.log")  # after Scrapy has set up its own, which this goes without
+        _keep_log(at.logs / f"crawl-{source.slug}.log")  # after Scrapy has set up its own, which this goes without
         crawler = process.create_crawler(SPIDERS[source.kind])
         process.crawl(crawler, visit=visit)
         process.start()
@@ -112,7 +121,7 @@ def run(source: SourceDeclaration, data: DataDir) -> Visit:
 
 
 def main() -> int:
-    """Reads the declaration, crawls, answers."""
+    """Reads the order, crawls, answers."""
     line = b""
     while not line.endswith(b"\n"):
         piece = os.read(0, 65_536)
@@ -120,10 +129,11 @@ def main() -> int:
             return 2
         line += piece
     _die_with_the_caller()
-    source = SourceDeclaration.model_validate_json(line)
+    order = json.loads(line)
     answer: dict[str, Any]
     try:
-        visit = run(source, DataDir(Path(sys.argv[1])))
+        folders = Folders(**{name: Path(path) for name, path in order["folders"].items()})
+        visit = run(SourceDeclaration.model_validate(order["source"]), folders)
         answer = {"received": asdict(visit.received), "faults": visit.faults}
     except (BusyError, MemoryDamagedError, VaultError) as error:
         answer = {"error": str(error)}
