@@ -81,15 +81,15 @@ def _summary(item: dict[str, Any], week: str, small: int) -> str:
         return f"{count}{of}" if count >= small else f"少于{small}{of}"
 
     if item["kind"] == "surge":
-        past = f"按以往每周约{item['expected']:.1f}件,上限{item['upper']:.1f}件"
-        return f"{week} {unit}:群众反映{code}的事件{few(item['observed'], '件')},{past},属苗头性升高"
+        past = f"按以往每周约{item['expected']:.1f}件，上限{item['upper']:.1f}件"
+        return f"{week} {unit}：群众反映{code}的事件{few(item['observed'], '件')}，{past}，属苗头性升高"
     if item["kind"] == "grave":
         unit = item.get("unit_name") or item.get("unit_code") or "单位待认定"
-        return f"{week} {unit}:群众反映{code}(严重类),{few(item['messages'], '条')},未经核实,请在系统内按事件编号查看"
+        return f"{week} {unit}：群众反映{code}(严重类)，{few(item['messages'], '条')}，未经核实，请在系统内按事件编号查看"
     if item["kind"] == "repeat":
         unit = item.get("unit_name") or item.get("unit_code") or "单位待认定"
-        return f"{week} {unit}:同一件事已有{few(item['people'], '人')}反映,未经核实,请在系统内按事件编号查看"
-    return f"{week} 来源“{item['source_name']}”没有消息,按声明本周至少应有{item['at_least']}条;数据不全,趋势不可直接比较"
+        return f"{week} {unit}：同一件事已有{few(item['people'], '人')}反映，未经核实，请在系统内按事件编号查看"
+    return f"{week} 来源“{item['source_name']}”没有消息，按声明本周至少应有{item['at_least']}条;数据不全，趋势不可直接比较"
 
 
 def _surges(warehouse: Warehouse, week: str) -> list[dict[str, Any]]:
@@ -195,10 +195,10 @@ def _try(row: dict[str, Any], route: Route | None, settings: Settings, outbox: P
 
 def _notice(row: dict[str, Any], settings: Settings) -> Notice:
     kind = KINDS[row["kind"]]
-    lines = [row["summary"], f"预警编号:{row['alert_id']}  轻重:{row['severity']}  发出:{row['raised_on']}"]
+    lines = [row["summary"], f"预警编号：{row['alert_id']}  轻重：{row['severity']}  发出：{row['raised_on']}"]
     if row["event_id"]:
-        lines.append(f"事件编号:{row['event_id']}")
-    lines += ["本件为群众反映的汇总,未经核实;请登录系统签收。", settings.office.name]
+        lines.append(f"事件编号：{row['event_id']}")
+    lines += ["本件为群众反映的汇总，未经核实；请登录系统签收。", settings.office.name]
     facts = {name: row[name] for name in FACTS}
     return Notice(row["delivery_id"], f"【风向标预警】{kind} {row['week']}", "\n".join(lines), facts)
 

@@ -218,7 +218,7 @@ def _due(on: dt.date, working_days: int) -> tuple[dt.date, str]:
     due = add_workdays(on, working_days, weekdays_beyond=True)
     if is_covered(on) and is_covered(due):
         return due, ""
-    return due, f"(限办日期暂按周一至周五推算:{due.year}年放假安排尚未收录)"
+    return due, f"（限办日期暂按周一至周五推算：{due.year}年放假安排尚未收录）"
 
 
 def _words(case_id: str, note: str, what: str) -> str:
