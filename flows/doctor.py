@@ -112,8 +112,15 @@ def _model(data: DataDir) -> tuple[str, str]:
 
 
 def _fonts(data: DataDir) -> tuple[str, str]:
-    state, says = fonts_in_use()
-    return state, says
+    faces = fonts_in_use()
+    substitutes = sorted(use for use, face in faces.items() if face.startswith("Weathervane"))
+    says = ", ".join(f"{use}: {face}" for use, face in faces.items())
+    if substitutes:
+        return (
+            "note",
+            f"{says}; the shipped face stands in for the official one where none is installed (DOCX names the official ones)",
+        )
+    return "right", says
 
 
 def _schedules(data: DataDir) -> tuple[str, str]:

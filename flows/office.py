@@ -10,8 +10,8 @@ from pipelines.vault import SHANGHAI
 from pipelines.warehouse import DataDir
 
 _ALERTS = """
-SELECT alert.alert_id, kind, alert.week, raised_on, alert.unit_code, unit.name AS unit, alert.code, severity, alert.messages, summary,
-       alert.state, string_agg(delivery.route || ' ' || delivery.state, ', ' ORDER BY delivery.route) AS sent
+SELECT alert.alert_id, kind, alert.week, raised_on, alert.unit_code, unit.name AS unit, alert.code, severity, alert.messages,
+       summary, alert.state, string_agg(delivery.route || ' ' || delivery.state, ', ' ORDER BY delivery.route) AS sent
 FROM alert
 LEFT JOIN (SELECT code, any_value(name) AS name FROM unit GROUP BY code) AS unit ON alert.unit_code = unit.code
 LEFT JOIN delivery USING (alert_id)

@@ -28,6 +28,11 @@ def _faces() -> dict[str, list[str]]:
     return {use: [*dict.fromkeys([*(n for n in names if n in there), *others])] for use, names in PDF_FACES.items()}
 
 
+def fonts_in_use() -> dict[str, str]:
+    """For each use (title, body, head, subhead, table) the face that a PDF made here is set in."""
+    return {use: names[0] for use, names in _faces().items()}
+
+
 def pdf(page: dict[str, Any], chart_svg: bytes) -> bytes:
     """`page` is `issue.flat`. A character that no font here has is shown as an empty box."""
     made: bytes = typst.compile(
