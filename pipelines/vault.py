@@ -276,14 +276,12 @@ class Vault:
 
     def reveal_quarantined(self, quarantine_id: int, reason: str, actor: str) -> bytes:
         """The bytes of one quarantined row, for whoever mends it; audited like `reveal`."""
-        if len(reason.strip()) < 4:
-            raise VaultError("a reveal needs a reason of at least four characters; it is kept in the audit log")
-        self.audit(actor, "reveal", f"quarantine {quarantine_id}", reason)
+        self._audit_reveal(actor, f"quarantine {quarantine_id}", reason)
         row = self._db.execute(
-            "SELECT digest, nonce, payload FROM quarantine WHERE quarantine_id = ?", (quarantine_id,)
+            "SELECT digest, nonce, payload FROM quarantine WHERE quarantine_id = ? AND payload != x''", (quarantine_id,)
         ).fetchone()
         if row is None:
-            raise VaultError(f"{quarantine_id}: no such entry in the quarantine")
+            raise VaultError(f"{quarantine_id}: no such entry in the quarantine, or no longer kept")
         return self._open(*row)[1]
 
     def erase(self, complainant_key: str, actor: str, reason: str) -> list[str]:
