@@ -141,8 +141,9 @@ class Warehouse:
         self._lock = threading.RLock()
         self._depth = 0
         self._connection.execute("SET TimeZone = 'Asia/Shanghai'")
-        for row_class in TABLES.values():
-            self._connection.execute(_ddl(row_class))
+        with self.transaction():  # one, since every statement of its own would be forced to disk
+            for row_class in TABLES.values():
+                self._connection.execute(_ddl(row_class))
 
     def __enter__(self) -> "Warehouse":
         return self
