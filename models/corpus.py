@@ -11,10 +11,13 @@ A record is a line `== topic · voice`, a title line and a body (blank lines ins
 `TYPE.role` for what identifies a person (PERSON PHONE IDNUM ADDRESS PLATE ACCOUNT; self third official).
 """
 
+import hashlib
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from models.taxonomy import CODES, TOPICS
 
@@ -51,6 +54,7 @@ class Labelled:
     labels: list[Span] = field(default_factory=list)
     targets: list[Span] = field(default_factory=list)
     pii: list[Span] = field(default_factory=list)
+    judged: frozenset[str] | None = None  # the codes that somebody judged; None: all of them
 
     def quote(self, span: Span) -> str:
         """The words that a span covers."""
@@ -132,3 +136,50 @@ def _message(id_: str, record: list[str], place: str) -> Labelled:
 def read_corpus(directory: Path = CORPUS_DIR) -> list[Labelled]:
     """Every record of every `*.txt` under `directory`, by file name."""
     return [message for path in sorted(directory.glob("*.txt")) for message in read_file(path)]
+
+
+def read_gold(path: Path) -> list[Labelled]:
+    """Labelled messages of a gold file: id, title, text, labels[{code, quote}], topic a line. Raises CorpusError with its place."""
+    out = []
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            out.append(from_gold(json.loads(line)))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            why = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+            raise CorpusError(
+                f"{path.name}:{number}: {why}; a line needs id, title, text, labels[{{code, quote}}], topic"
+            ) from None
+    return out
+
+
+def from_gold(row: Mapping[str, Any]) -> Labelled:
+    """One gold row as a labelled message. Raises ValueError where a quote is not in the text: no label without evidence."""
+    topic = row.get("topic") or ""
+    if topic and topic not in TOPICS:
+        raise ValueError(f"unknown topic “{topic}”")
+    message = Labelled(str(row["id"]), str(row["title"] or ""), str(row["text"] or ""), topic, "gold")
+    for label in row["labels"]:
+        if label["code"] not in CODES:
+            raise ValueError(f"unknown code “{label['code']}”")
+        message.labels.append(_found(label["code"], label["quote"], message))
+    message.targets = [_found("unit", words, message) for words in row.get("targets", [])]
+    return message
+
+
+def _found(tag: str, words: str, message: Labelled) -> Span:
+    for where, whole in (("text", message.text), ("title", message.title)):
+        if words and (start := whole.find(words)) >= 0:
+            return Span(tag, where, start, start + len(words))
+    raise ValueError(f"the words of a {tag} are not in the title or text")
+
+
+def digest(messages: Sequence[Labelled]) -> str:
+    """SHA-256 over everything that a model learns from `messages`."""
+    running = hashlib.sha256()
+    for m in messages:
+        spans = [(s.tag, s.where, s.start, s.end) for s in m.labels]
+        row = [m.id, m.title, m.text, m.topic, spans, sorted(m.judged) if m.judged is not None else None]
+        running.update(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+    return running.hexdigest()

@@ -11,10 +11,15 @@ ROOMS = ("crawlers", "dashboards", "flows", "models", "pipelines")
 FLOORS: dict[str, int] = {
     # 0: words
     "models.taxonomy": 0,
+    "models.clauses": 0,
+    "models.hashing": 0,
+    "models.store": 0,
     "pipelines.departments": 0,
     "pipelines.columns": 0,
     # 1: forms
     "models.corpus": 1,
+    "models.cues": 1,
+    "models.evidence": 1,
     "pipelines.contracts": 1,
     "pipelines.registry": 1,
     "pipelines.vocabulary": 1,
@@ -28,6 +33,7 @@ FLOORS: dict[str, int] = {
     "pipelines.identifiers": 1,
     "pipelines.names": 1,
     "pipelines.moments": 1,
+    "pipelines.formulas": 1,
     "pipelines.headings": 1,
     "pipelines.lines": 1,
     # 2: paths, secrets, declarations
@@ -44,11 +50,13 @@ FLOORS: dict[str, int] = {
     "pipelines.warehouse": 2,
     "pipelines.redact": 2,
     "models.features": 2,
+    "models.stock": 2,
     "pipelines.figures": 2,
     # 3: stages
     "crawlers.landing": 3,
     "pipelines.chapters": 3,
     "models.classifier": 3,
+    "models.evaluation": 3,
     "pipelines.clean": 3,
     "pipelines.events": 3,
     "pipelines.ingest": 3,
@@ -60,7 +68,6 @@ FLOORS: dict[str, int] = {
     "pipelines.render_docx": 4,
     "pipelines.render_html": 4,
     "pipelines.render_pdf": 4,
-    "models.evaluation": 4,
     "models.training": 4,
     "pipelines.classify": 4,
     "pipelines.counting": 4,
