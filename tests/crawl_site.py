@@ -188,7 +188,7 @@ def json_source(site: Site, method: str = "POST", page_size: int = 4, **crawl: o
                 "page_size": page_size, "cursor_param": "lastItem", "cursor_field": "tid", "items": "responseData",
                 "fields": {"native_id": "tid", "posted_at": "date", "title": "title", "body": "content", "place": "forum",
                            "topic": "domain", "kind": "type", "status": "status", "reply": "replyContent",
-                           "reply_unit": "replyOrg", "satisfaction": "gManner"},
+                           "reply_unit": "replyOrg", "satisfaction": "gManner", "author": "user"},
             },
         }
     )  # fmt: skip

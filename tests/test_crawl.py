@@ -71,12 +71,13 @@ def test_a_board_is_read_then_only_what_is_new_or_young(data: DataDir) -> None:
         site.threads += [Thread(n, TODAY) for n in range(13, 28)]
         site.threads[10].reply, site.threads[9].rating = "已修复", "满意"
         site.missing.add(12)
+        site.special["/thread/9.html"] = (200, {}, '<h1>提示</h1><div class="withdrawn">已撤回</div>'.encode())
         second = crawl(source, data)
         asked = site.counts()
-        assert second.new == 15 and second.updated == 3
+        assert second.new == 15 and second.updated == 4
         assert fields(data, "board", 11)["reply"] == "已修复" and fields(data, "board", 11)["reply_unit"] == "街道办"
         assert fields(data, "board", 10)["satisfaction"] == "满意"
-        assert fields(data, "board", 12)["withdrawn"] == "yes"
+        assert fields(data, "board", 12)["withdrawn"] == fields(data, "board", 9)["withdrawn"] == "yes"
         assert asked["/thread/1.html"] == 0 and asked["/thread/5.html"] == 0, "old ones are not read again"
         assert max(asked.values()) == 1
 
@@ -251,6 +252,27 @@ def test_what_was_erased_here_does_not_come_in_again(data: DataDir) -> None:
             assert key and len(vault.erase(key, "test", "asked by the person")) == 1
         crawl(source, data)
     assert len(rows(data)) == 3
+
+
+def test_a_vault_that_refuses_stops_the_crawl_and_no_text_reaches_the_log(data: DataDir) -> None:
+    site = Site(threads=board(70))
+    with Vault(data.vault, Keys.load(data.keys)):
+        pass
+    trigger = f"CREATE TRIGGER no BEFORE INSERT ON raw_message BEGIN SELECT RAISE(ABORT, '{PHONE}'); END"
+    with sqlite3.connect(data.vault) as db:
+        db.execute(trigger)
+    db.close()
+    with serving(site):
+        source = html_source(site)
+        with pytest.raises(CrawlError, match="no answer"):
+            crawl(source, data)
+        assert site.counts()["/thread/70.html"] <= 1 and len(site.asked) < 75, "it does not go on fetching in vain"
+        log = (data.logs / "crawl-board.log").read_text()
+        assert "IntegrityError" in log and "visit.py" in log and PHONE not in log
+        with sqlite3.connect(data.vault) as db:
+            db.execute("DROP TRIGGER no")
+        db.close()
+        assert crawl(source, data).new == 70
 
 
 def test_an_export_is_not_crawled(data: DataDir) -> None:

@@ -128,6 +128,19 @@ def test_landing_gives_each_row_its_key_and_changes_nothing_twice(tmp_path: Path
         assert len(keys) == 6 and None in keys
 
 
+def test_what_was_erased_here_does_not_come_in_again_though_the_list_still_shows_it(data: DataDir) -> None:
+    site = Site(json_items=[leader_item(10 - n, days_ago(n), user=f"网友{n}") for n in range(5)])
+    with serving(site):
+        source = json_source(site)
+        assert crawl(source, data).new == 5
+        with Vault(data.vault, Keys.load(data.keys)) as vault:
+            key = vault.complainant_key(source.identity_scope, "author:网友3")
+            assert key and len(vault.erase(key, "test", "asked by the person")) == 1
+        received = crawl(source, data)
+        assert (received.new, received.same, received.ignored) == (0, 4, 1)
+    assert set(stored(data, source)) == {"10", "9", "8", "6"}
+
+
 @given(
     st.dictionaries(st.from_regex(r"m[0-9a-f]{16}", fullmatch=True), st.dates(), max_size=9),
     st.dictionaries(st.from_regex(r"m[0-9a-f]{16}", fullmatch=True), st.dates(), max_size=9),

@@ -47,6 +47,7 @@ def settings(source: SourceDeclaration) -> dict[str, Any]:
         # one request at a time, so that the delay and Retry-After hold for the whole site
         "CONCURRENT_REQUESTS": 1,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
+        "CONCURRENT_ITEMS": 1,  # Scrapy starts as many tasks for every page, and our spiders yield no items
         "DOWNLOAD_DELAY": crawl.delay,
         "DOWNLOAD_DELAY_JITTER": 0,  # jitter would go below the declared delay
         "AUTOTHROTTLE_ENABLED": crawl.delay > 0,  # none is declared for a site on one's own machine only

@@ -48,6 +48,11 @@ class BusyError(RuntimeError):
 class QuietFormatter(logging.Formatter):
     """Says where an error arose and of what kind it is, never its words: those may be a page's."""
 
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, with the error told anew: another handler may have left its own telling of it on the record."""
+        record.exc_text = None
+        return super().format(record)
+
     def formatException(self, ei: Any) -> str:
         """Frames and type."""
         kind: type[BaseException] | None = ei[0]
