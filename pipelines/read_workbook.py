@@ -10,19 +10,18 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import python_calamine as calamine
-from openpyxl import load_workbook
 
+from pipelines.formulas import uncached_formulas
 from pipelines.lines import IngestError, Line
+from pipelines.sheet_span import Span
 
 MOST_BYTES = 1536 << 20  # unpacked; a full sheet of a million messages fits
 MOST_CELLS = 30_000_000  # in the rectangle that the sheet spans; calamine lays out every one, about 30 bytes each
 _SUSPECT_BYTES, _SUSPECT_RATIO = 64 << 20, 150  # real sheets pack 5 to 30 times
-_CELL = re.compile(rb'<(?:\w+:)?c r="([A-Z]{1,3})(\d{1,7})"[^>]*[^/>]>')
 _FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
 _TORN = "damaged or half-written (the transfer was cut?); export it again"
 
@@ -40,12 +39,10 @@ def read_workbook(path: Path, sheet: str | None = None) -> Iterator[Line]:
     try:
         with calamine.CalamineWorkbook.from_path(path) as book:
             name, rows = _sheet(path, book, sheet)
-            formulas = _uncached(path, name) if has_formulas else repeat({})
-            for number, (cells, texts) in enumerate(zip(rows, formulas, strict=False), 1):
-                yield _line(number, cells, texts)
-    except (calamine.CalamineError, ValueError) as error:
-        if isinstance(error, IngestError):
-            raise
+            formulas = uncached_formulas(path, name) if has_formulas else {}
+            for number, cells in enumerate(rows, 1):
+                yield _line(number, cells, formulas.get(number, {}))
+    except (calamine.CalamineError, zipfile.BadZipFile, KeyError) as error:
         raise IngestError(path, f"{_TORN} ({type(error).__name__})") from None
 
 
@@ -87,19 +84,6 @@ def _text(cell: Any) -> str:
     return cell.isoformat(sep=" ") if isinstance(cell, dt.datetime) else str(cell)
 
 
-def _uncached(path: Path, sheet: str) -> Iterator[dict[int, str]]:
-    """For each row the formulas' texts by column. A cached value, where there is one, goes before them."""
-    book = load_workbook(path, read_only=True, data_only=False)
-    try:
-        worksheet = book[sheet]
-        worksheet.reset_dimensions()
-        for row in worksheet.iter_rows():
-            yield {cell.column - 1: str(cell.value) for cell in row if cell.data_type == "f" and cell.value is not None}
-    finally:
-        book.close()
-    yield from repeat({})
-
-
 def _weigh(path: Path) -> bool:
     """Unpacks the workbook to nowhere: whole, not a bomb, not a rectangle beyond reason. True when it has formulas."""
     total, formulas = 0, False
@@ -108,16 +92,14 @@ def _weigh(path: Path) -> bool:
             for part in archive.infolist():
                 honest = copy.copy(part)
                 honest.file_size = MOST_BYTES + (64 << 20)  # read to the true end, whatever size the archive claims
-                rectangle, tail, size = _Rectangle(), b"", 0
-                is_xml = part.filename.endswith(".xml")
+                span, tail, size = Span(), b"", 0
                 with archive.open(honest) as stream:
                     while piece := stream.read(1 << 20):
                         size += len(piece)
                         _refuse_bomb(path, total + size, size, part.compress_size)
-                        if is_xml:
-                            piece = tail + piece
-                            formulas = formulas or _FORMULA.search(piece) is not None
-                            tail = rectangle.widen(path, piece)
+                        piece, tail = _whole_tags(tail + piece)  # any part may be the sheet, whatever its name
+                        formulas = formulas or _FORMULA.search(piece) is not None
+                        _refuse_span(path, span, piece, tail)
                 total += size
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         with path.open("rb") as file:
@@ -135,30 +117,15 @@ def _refuse_bomb(path: Path, total: int, size: int, packed: int) -> None:
         raise IngestError(path, f"unpacks to more than {total >> 20} MB, a zip bomb or not a table; export it as CSV")
 
 
-class _Rectangle:
-    """The span of the filled cells of one sheet."""
-
-    def __init__(self) -> None:
-        self._columns: set[bytes] = set()
-        self._rows = (1 << 30, 0)
-
-    def widen(self, path: Path, xml: bytes) -> bytes:
-        """Takes in a piece of the sheet; gives back its unfinished end. Raises IngestError when the span is beyond reason."""
-        found = _CELL.findall(xml)
-        if found:
-            self._columns.update({column for column, _ in found})
-            rows = {int(row) for row in {row for _, row in found}}
-            self._rows = (min(self._rows[0], *rows), max(self._rows[1], *rows))
-            numbers = [_column_number(column) for column in self._columns]
-            cells = (self._rows[1] - self._rows[0] + 1) * (max(numbers) - min(numbers) + 1)
-            if cells > MOST_CELLS:
-                raise IngestError(path, f"the sheet spans {cells} cells, most of them empty; delete what lies outside the table")
-        start = xml.rfind(b"<", max(0, len(xml) - 4096))
-        return xml[start:] if start >= 0 and b">" not in xml[start:] else b""
+def _refuse_span(path: Path, span: Span, xml: bytes, tail: bytes) -> None:
+    span.widen(xml)
+    if len(tail) > _SUSPECT_BYTES:
+        raise IngestError(path, f"holds {len(tail) >> 20} MB without a tag, not a table; export it as CSV")
+    if span.cells > MOST_CELLS:
+        raise IngestError(path, f"the sheet spans {span.cells} cells, most of them empty; delete what lies outside the table")
 
 
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
+def _whole_tags(xml: bytes) -> tuple[bytes, bytes]:
+    """The piece up to its last whole tag, and the rest, which goes before the next piece."""
+    end = xml.rfind(b">") + 1
+    return xml[:end], xml[end:]

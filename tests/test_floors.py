@@ -10,6 +10,7 @@ ROOMS = ("crawlers", "dashboards", "flows", "models", "pipelines")
 
 FLOORS: dict[str, int] = {
     # 0: words
+    "pipelines.formulas": 0,
     "models.taxonomy": 0,
     "models.clauses": 0,
     "models.hashing": 0,
@@ -33,8 +34,8 @@ FLOORS: dict[str, int] = {
     "pipelines.identifiers": 1,
     "pipelines.names": 1,
     "pipelines.moments": 1,
-    "pipelines.formulas": 1,
     "pipelines.headings": 1,
+    "pipelines.sheet_span": 1,
     "pipelines.lines": 1,
     # 2: paths, secrets, declarations
     "crawlers.memory": 2,

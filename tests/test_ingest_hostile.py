@@ -75,7 +75,7 @@ def test_nothing_in_it(desk: Desk, name: str) -> None:
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.xlsx", "a.json", "a.jsonl"])
 @pytest.mark.parametrize("seed", range(4))
 def test_binary_garbage(desk: Desk, name: str, seed: int) -> None:
-    garbage = random.Random(seed).randbytes(200_000)  # noqa: S311
+    garbage = random.Random(seed).randbytes(200_000)
     refused(desk, name, garbage, "neither UTF-8 nor GB18030|binary data|not an .xlsx")
     refused(desk, name, b"\0" * 5000, "binary data|not an .xlsx")
 
@@ -132,6 +132,23 @@ def test_a_sheet_spanning_far_more_than_it_holds(desk: Desk) -> None:
     out = io.BytesIO()
     book.save(out)
     refused(desk, "a.xlsx", out.getvalue(), "the sheet spans 17179869184 cells")
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ('<c s="1" r="A1">', '<c r = "CV900000">'),
+        ("<c r='a1'>", "<c r='cv900000'>"),
+        ('<c r="A1">', '<c r="ZZZZ4000000">'),
+        ("<c>", "<c><v>1</v></c>" * 99 + "<c>"),
+    ],
+)
+def test_a_span_however_its_cells_are_written(desk: Desk, first: str, last: str) -> None:
+    """A reader that lays out such a rectangle ends the whole process."""
+    cell = "<v>1</v></c></row>"
+    rows = f'<sheetData><row r="1">{first}{cell}<row r="900000">{last}{cell}</sheetData>'
+    sheet = f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">{rows}</worksheet>'
+    refused(desk, "a.xlsx", repacked(GOOD, {SHEET: sheet.encode()}), "the sheet spans [0-9]+ cells")
 
 
 def test_a_bound_on_what_a_workbook_unpacks_to(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,6 +332,36 @@ def test_formulas_stay_words(desk: Desk) -> None:
     desk.take("a.csv", sheet([row(1, FORMULA, "=cmd|' /C calc'!A0")]))
     desk.take("b.xlsx", packed([HEADING, row(2, FORMULA), [*row(3)[:4], '=WEBSERVICE("http://evil.invalid")', "2025/5/6"]]))
     assert [f["body"] for f in desk.fields()] == [FORMULA, FORMULA, '=WEBSERVICE("http://evil.invalid")']
+
+
+def test_a_formula_where_the_table_does_not_begin_at_the_corner(desk: Desk) -> None:
+    book = openpyxl.Workbook()
+    for number, cells in enumerate([HEADING, row(1, FORMULA), row(2, '=CONCAT("a<b","&",A1)')]):
+        for column, cell in enumerate(cells):
+            book.active.cell(number + 4, column + 3, cell)
+    out = io.BytesIO()
+    book.save(out)
+    desk.take("a.xlsx", out.getvalue())
+    assert [f["body"] for f in desk.fields()] == [FORMULA, '=CONCAT("a<b","&",A1)']
+    assert [stored.place for stored in desk.stored()] == ["a.xlsx:5", "a.xlsx:6"]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_workbook_with_damaged_xml_is_read_or_refused(desk: Desk, seed: int) -> None:
+    rng = random.Random(seed)
+    book = packed([HEADING, row(1), row(2, FORMULA), row(3)])
+    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+        name = rng.choice(archive.namelist())
+        xml = bytearray(archive.read(name))
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(xml))
+        xml[at : at + rng.randint(0, 20)] = rng.choice(
+            [b"", b"&#0;", b"<f>", b"</c>", b"99999999999", rng.randbytes(5), bytes(xml[:40])]
+        )
+    try:
+        desk.take("a.xlsx", repacked(book, {name: bytes(xml)}))
+    except IngestError as error:
+        assert "a.xlsx: " in str(error)
 
 
 def test_a_formulas_cached_value_goes_before_its_text(desk: Desk) -> None:
