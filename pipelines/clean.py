@@ -177,4 +177,5 @@ def _known(fields: Mapping[str, str]) -> Known:
 
 def _people(found: Iterable[Entity], title: str, body: str) -> Known:
     """Names found in the message: an answer that greets the writer by name must not give it away."""
-    return tuple({("PERSON", (title if e.field == "title" else body)[e.start : e.end]) for e in found if e.type == "PERSON"})
+    people = (("PERSON", (title if e.field == "title" else body)[e.start : e.end]) for e in found if e.type == "PERSON")
+    return tuple(dict.fromkeys(people))  # in order: a set's order would change from run to run

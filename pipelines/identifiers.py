@@ -112,7 +112,7 @@ def find(text: str) -> list[Hit]:
 def _apart(hits: list[Hit]) -> list[Hit]:
     """The hits in order, the earlier and longer one where two overlap."""
     kept: list[Hit] = []
-    for hit in sorted(set(hits), key=lambda h: (h[0], -h[1])):
+    for hit in sorted(dict.fromkeys(hits), key=lambda h: (h[0], -h[1])):
         if not kept or hit[0] >= kept[-1][1]:
             kept.append(hit)
         elif hit[1] > kept[-1][1]:  # what reaches further is hidden too

@@ -5,7 +5,7 @@ its characters, its borders and its context; from `ENOUGH` on it is a name. Name
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 from itertools import pairwise
@@ -134,10 +134,19 @@ def find(*texts: str) -> list[list[Name]]:
     out: list[list[Name]] = []
     for text, names in zip(texts, found, strict=True):
         kept = [name for name in names if text[name.start : name.end] not in placed]
-        for string in known.keys() - placed:
-            kept += _again(text, string, known[string], kept)
+        for string, name in known.items():  # in the order of the text: a set's order would change from run to run
+            if string not in placed:
+                kept += _again(text, string, name, kept)
         out.append(kept)
     return out
+
+
+def occurrences(text: str, string: str) -> Iterator[int]:
+    """Where `string` (not empty) starts in `text`, without overlap; no pattern is compiled for a string met once."""
+    at = text.find(string)
+    while at >= 0:
+        yield at
+        at = text.find(string, at + len(string))
 
 
 def _again(text: str, string: str, name: Name, taken: list[Name]) -> list[Name]:
@@ -146,20 +155,17 @@ def _again(text: str, string: str, name: Name, taken: list[Name]) -> list[Name]:
     if string in tables.words or string in tables.rare:
         return []
     starts = {other.start for other in taken}
-    places = (m.start() for m in re.finditer(re.escape(string), text))
-    return [Name(at, at + len(string), name.role, name.sure) for at in places if at not in starts]
+    return [Name(at, at + len(string), name.role, name.sure) for at in occurrences(text, string) if at not in starts]
 
 
 def _is_placed(string: str, texts: tuple[str, ...]) -> bool:
     """Whether the string stands as the name of a place or a firm somewhere in the message, and so most likely everywhere."""
     right = _tables().right
     for text in texts:
-        at = text.find(string)
-        while at >= 0:
+        for at in occurrences(text, string):
             end = at + len(string)
             if text[end : end + 1] in _PLACES or right.get(text[end : end + 2], (0.0, ""))[0] < 0:
                 return True
-            at = text.find(string, end)
     return False
 
 

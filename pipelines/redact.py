@@ -52,9 +52,7 @@ def find_entities(title: str, text: str, known: Iterable[tuple[str, str]] = ()) 
         spans += [Entity("ADDRESS", _role(plain, "ADDRESS", start, end), where, start, end) for start, end in homes[where]]
         spans += [Entity("PERSON", name.role, where, name.start, name.end) for name in people[where]]
         spans += [
-            Entity(kind, "self", where, m.start(), m.end())
-            for kind, string in given
-            for m in re.finditer(re.escape(string), plain)
+            Entity(kind, "self", where, at, at + len(string)) for kind, string in given for at in names.occurrences(plain, string)
         ]
         found += _apart(spans)
     return found

@@ -122,7 +122,8 @@ def build(extra: Iterable[str] = (), stems: Iterable[str] = ()) -> Patterns:
     name = _cjk_without(vocabulary.stop + LEVEL_CHARS)
     district, city = f"区(?![{_NO_DISTRICT}])", f"市(?![{_NO_CITY}])"
     masked = r"\d{0,3}[A-Z](?![A-Za-z0-9])"
-    known = _back({*ZONES, *stems})
+    # the first that fits is taken, so longer ones come first; a set's own order would change from run to run
+    known = _back(sorted({*ZONES, *stems}, key=lambda place: (-len(place), place)))
     free = [f"{end}(?:(?!道街){name}){{{least},{most}}}" for end, least, most in _LOCAL]
     masks = [f"{char}{masked}" for char in "市区县州"]
     named = [f"{district}{name}{{2,4}}", f"县{name}{{2,3}}", f"{city}{name}{{2,3}}"]
