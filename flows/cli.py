@@ -3,6 +3,8 @@
 Exit codes: 0 done, 2 bad usage or bad input (one line that names file, place and mend), 1 anything else.
 """
 
+import atexit
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Annotated
 import typer
 
 from flows import cli_messages, cli_office, cli_units
-from flows.console import DataOption, JsonOption, data_dir, say, show
+from flows.console import DataOption, JsonOption, data_dir, say, show, told
 
 ROOMS = ("crawlers", "dashboards", "flows", "models", "pipelines")
 
@@ -61,7 +63,10 @@ def run(
     from flows.daily import run_daily
 
     counts = run_daily(data_dir(data), since=day(since, "--since"), until=day(until, "--until"), fetch=crawl)
-    show([{"step": step, **found} for step, found in counts.items()], as_json)
+    if as_json:
+        show([{"step": step, **found} for step, found in counts.items()], as_json)
+    for line in () if as_json else told(counts):
+        say(line)
 
 
 @app.command()
@@ -115,12 +120,34 @@ def main() -> None:
     """Runs a command; an error of ours is one line on stderr, never a text out of the vault."""
     try:
         app()
+        status = 0
+    except SystemExit as left:
+        status = left.code if isinstance(left.code, int) else 0
     except Exception as error:
-        ours = type(error).__module__.split(".")[0] in ROOMS or isinstance(error, FileNotFoundError | PermissionError)
-        if ours:
-            say(f"weathervane: {error}", error=True)
-            sys.exit(2)
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(frame.filename).name}:{frame.lineno}"
-        say(f"weathervane: {type(error).__name__} at {where}; this is a fault of the program, please report it", error=True)
-        sys.exit(1)
+        status = _tell(error)
+    _leave(status)
+
+
+def _tell(error: Exception) -> int:
+    ours = type(error).__module__.split(".")[0] in ROOMS or isinstance(error, FileNotFoundError | PermissionError)
+    if ours:
+        say(f"weathervane: {error}", error=True)
+        return 2
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.lineno}"
+    say(f"weathervane: {type(error).__name__} at {where}; this is a fault of the program, please report it", error=True)
+    return 1
+
+
+def _leave(status: int) -> None:
+    """Ends the process.
+
+    Prefect's threads outlive the interpreter, and DuckDB's binding then reports its types as leaked on stderr; so where
+    Prefect ran, what is registered for the end runs now and the rest of the teardown is skipped.
+    """
+    if "prefect" not in sys.modules:
+        sys.exit(status)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -93,7 +93,7 @@ def train(
     """Fit, calibrate and save a model with its data hash and scores. 训练"""
     from flows.reading import train_model
 
-    show([train_model(labels or [], unlabelled or [], output, data_dir(data))], as_json)
+    show(train_model(labels or [], unlabelled or [], output, data_dir(data)), as_json)
 
 
 def review(

@@ -60,6 +60,12 @@ def show(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
         typer.echo("  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
+def told(counts: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """What each step of a flow did, a line each."""
+    for step, found in counts.items():
+        yield f"  {step:<28} " + "  ".join(f"{name} {value:,}" for name, value in found.items())
+
+
 def _cell(value: Any) -> str:
     text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
     return text.replace("\n", " ")[:120]
@@ -86,6 +92,8 @@ def read_jsonl(path: Path, needed: Sequence[str] = ("id", "title", "text")) -> l
     rows = []
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8") from None
     for number, line in enumerate(lines, start=1):

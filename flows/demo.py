@@ -5,7 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
-from flows.console import say
+from flows.console import say, told
 from flows.daily import run_daily
 from flows.demo_city import build
 from flows.demo_site import serve
@@ -30,8 +30,8 @@ def run_demo(data: DataDir, weeks: int) -> None:
     with serve(city_folder, data.sources) as address:
         say(f"crawling the city's boards at {address}, taking in its exports …")
         counts = run_daily(data, until=ENDING)
-    for step, found in counts.items():
-        say(f"  {step:<28} " + "  ".join(f"{name} {value:,}" for name, value in found.items()))
+    for line in told(counts):
+        say(line)
     week = last_full_week(ENDING)
     paths = draft_bulletin(data, week, ("docx", "pdf", "html", "json"), drafted_on=ENDING + dt.timedelta(days=1))
     checked, wrong = verify_bulletin(data, data.bulletins / f"{paths[0].stem}.json")

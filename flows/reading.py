@@ -34,12 +34,12 @@ def score(gold: Sequence[Mapping[str, Any]], data: DataDir) -> list[dict[str, An
     return evaluate(list(gold), list(read_rows(bare, data)), list(redact_rows(bare))).rows()
 
 
-def train_model(labels: list[Path], unlabelled: list[Path], output: Path | None, data: DataDir) -> dict[str, Any]:
+def train_model(labels: list[Path], unlabelled: list[Path], output: Path | None, data: DataDir) -> list[dict[str, Any]]:
     """Fits on the written corpus, the files given and the office's own corrections; saves and gives the scores."""
     for path in [*labels, *unlabelled]:
         if not path.exists():
             raise UsageError(f"{path}: no such file")
-    return train(labels, output or data.model, unlabelled=unlabelled, corrected=_corrected(data))
+    return train(labels, output or data.model, unlabelled=unlabelled, corrected=_corrected(data)).rows()
 
 
 def _corrected(data: DataDir) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ def draft_bulletin(data: DataDir, week: str, formats: tuple[str, ...], drafted_o
         issue = draft(snapshot, week, settings_of(data).office, drafted_on=day)
         paths = write(issue, data.bulletins, ("json", *[f for f in formats if f != "json"]))
         _register(warehouse, number, week, "draft", day, None, None, snapshot.name, data.bulletins / f"{number}.json")
-    return [path for path in paths if path.suffix[1:] in formats]
+    return sorted((path for path in paths if path.suffix[1:] in formats), key=lambda path: formats.index(path.suffix[1:]))
 
 
 def sign_bulletin(data: DataDir, number: str, by: str, on: dt.date | None = None) -> list[Path]:
