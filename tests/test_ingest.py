@@ -177,6 +177,21 @@ def test_json_nested_records_numbers_and_nan(desk: Desk) -> None:
         desk.take("a.json", document)
 
 
+def test_json_numbers_keep_their_digits(desk: Desk) -> None:
+    long = "9" * 5000
+    desk.take("a.json", f'[{{"编号": {long}, "标题": 1e400, "内容": 0.10, "时间": 20250506}}]')
+    assert desk.fields() == [{"native_id": long, "title": "1e400", "body": "0.10", "posted_at": "20250506"}]
+
+
+def test_large_rows_are_stored_before_the_chunk_is_full(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = []
+    receive = Vault.receive
+    monkeypatch.setattr(Vault, "receive", lambda vault, rows: stored.append(len(rows)) or receive(vault, rows))
+    monkeypatch.setattr("pipelines.ingest._CHUNK_BYTES", 300)
+    desk.take("a.csv", sheet([row(n, "长" * 60) for n in range(5)]))
+    assert max(stored) == 2
+
+
 def test_a_row_without_an_id_gets_the_same_one_again(desk: Desk) -> None:
     text = "标题,内容,时间,答复时间\n窗口无人,等了半天,2025-5-6,{}\n窗口无人,等了两天,2025-5-6,\n"
     assert desk.take("a.csv", text.format("")).new == 2
@@ -240,6 +255,18 @@ for rows in (1_000, 5_000):
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
     small, large = (int(line) / 1024 for line in done.stdout.split())
     assert large - small < 8, (small, large)  # MB; the larger file is 14 MB longer
+
+
+def test_blanks_and_delimiters_around_cells(desk: Desk) -> None:
+    text = '标题,时间,诉求内容,,\n窗口无人, 2025-5-6 , "等了半天, 没人"\n窗口无人,2025-5-6,前半\r后半,,\n'
+    assert desk.take("a.csv", text).new == 2
+    assert [f["body"] for f in desk.fields()] == ["等了半天, 没人", "前半 后半"]
+
+
+def test_utf_16_characters_whose_bytes_look_like_a_line_end(desk: Desk) -> None:
+    text = sheet([row(1, "\u0a05一\u0a05一")])
+    assert desk.take("a.csv", text.encode("utf-16")).new == 1
+    assert desk.take("b.csv", codecs.BOM_UTF16_BE + text.encode("utf-16-be")).same == 1
 
 
 def test_trimming_a_heading() -> None:

@@ -194,6 +194,21 @@ def test_an_undecodable_line(desk: Desk) -> None:
     assert desk.payload() == broken + b"\r\n"  # kept as it came
 
 
+def test_a_cut_line_of_utf_8_is_not_taken_for_gb18030(desk: Desk) -> None:
+    cut = ",".join(row(3, "多次反映无人受理的问题", "窗口无人")).encode()[:-1].replace("问题".encode(), "问题".encode()[1:])
+    cut = next(line for line in (cut.replace("多".encode(), b"\xe5" * n) for n in range(1, 9)) if _is_gb(line))
+    head, *rest = sheet([row(1), row(2)]).encode().splitlines(keepends=True)
+    bad_row(desk, "undecodable", b"".join([head, rest[0], cut + b"\n", rest[1]]))
+
+
+def _is_gb(line: bytes) -> bool:
+    try:
+        line.decode("gb18030")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def test_an_undecodable_line_of_utf_16(desk: Desk) -> None:
     lines = [line.encode("utf-16-le") for line in sheet([row(1), row(2)]).splitlines(keepends=True)]
     broken = "GD3,林,1,".encode("utf-16-le") + b"\x00\xd8" + ",正文,20250506\n".encode("utf-16-le")
@@ -317,6 +332,15 @@ def test_an_open_quote_closed_by_chance_later_swallows_no_row(desk: Desk) -> Non
     received = desk.take("a.csv", "\n".join([",".join(HEADING), *rows]))
     assert received.new == 31
     assert desk.reasons() == [("a.csv:3", "bad_quotes")]
+
+
+def test_an_open_quote_runs_on_no_further_than_a_line_may(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.read_delimited.LONGEST_LINE", 300)
+    head, first, last = sheet([row(1), row(2)]).splitlines(keepends=True)
+    between = "一行没有逗号的话\n" * 60
+    received = desk.take("a.csv", f'{head}{first}GD3,林某,1,标题,"说好的\n{between}没办",20250506\n{last}')
+    assert received.new == 2
+    assert [reason for _, reason in desk.reasons()][:2] == ["bad_quotes", "wrong_width"]
 
 
 def test_quotes_inside_a_quoted_cell(desk: Desk) -> None:
