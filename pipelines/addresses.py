@@ -21,8 +21,9 @@ _ROOM = re.compile(
     r"|(?<![0-9])[0-9]{3,4}(?:室|号房)(?![间地产屋])|[0-9]{1,3}号[0-9]{3,4}[室房]"
     r"|(?<![0-9])[0-9]{3,4}(?=[户业]主)|(?<=楼上)[0-9]{3,4}(?![0-9])"
 )
-_ROOM_GATE = re.compile(
-    "[0-9一二三四五六七八九十](?:[室房座#楼]|号[房楼]|[户业]主|-(?:[0-9]{1,2}-)?[0-9]{3})|楼上[0-9]|[栋幢]|单元|宿舍|办公楼|家属楼|教师楼"
+_ROOM_GATE = re.compile(  # begins with one class, so that `re` skips to it: an alternation is tried at every character
+    "[0-9一二三四五六七八九十楼栋幢单宿办家教](?:(?<=[栋幢])|(?<=单)元|(?<=宿)舍|(?<=办)公楼|(?<=家)属楼|(?<=教)师楼|(?<=楼)上[0-9]"
+    "|(?<=[0-9一二三四五六七八九十])(?:[室房座#楼]|号[房楼]|[户业]主|-(?:[0-9]{1,2}-)?[0-9]{3}))"
 )
 _PLACE_GATE = re.compile("[组号栋幢]")
 _PLACE = re.compile(
@@ -73,18 +74,23 @@ def find(*texts: str) -> list[list[Span]]:
 
 def _rooms(text: str) -> list[Span]:
     windows = _windows(text, _ROOM_GATE, 24)
+    if not windows:
+        return []
     return [(_reach(text, m.start(), m.start()), m.end()) for a, b in windows for m in _ROOM.finditer(text, a, b)]
 
 
 def _windows(text: str, gate: re.Pattern[str], reach: int) -> list[Span]:
     """Where a costly pattern is worth trying: `reach` characters around what every match of it must hold."""
-    return _merged([(max(0, m.start() - reach), m.end() + reach) for m in gate.finditer(text)])
+    spans = [(max(0, m.start() - reach), m.end() + reach) for m in gate.finditer(text)]
+    return _merged(spans) if len(spans) > 1 else spans
 
 
 def _places(text: str) -> tuple[list[Span], list[Span]]:
     """Groups, street numbers and buildings: those where somebody lives, and those that only might be homes."""
     sure: list[Span] = []
     unsure: list[Span] = []
+    if not ("号" in text or "组" in text or "栋" in text or "幢" in text):
+        return sure, unsure
     for match in (m for a, b in _windows(text, _PLACE_GATE, 14) for m in _PLACE.finditer(text, a, b)):
         if "小组" in match[0] or "的" in match[0]:
             continue

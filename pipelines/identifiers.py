@@ -11,7 +11,7 @@ from collections.abc import Iterator
 Hit = tuple[int, int, str]
 
 _GAP = r"[ \n\t.·_—()（）/-]{0,3}"
-_RUN = re.compile(rf"(?:\+|[(（])?[0-9](?:{_GAP}[0-9*×xX]){{6,}}(?:{_GAP}转{_GAP}[0-9]{{1,5}})?")
+_RUN = re.compile(rf"[0-9](?:{_GAP}[0-9*×xX]){{6,}}(?:{_GAP}转{_GAP}[0-9]{{1,5}})?")  # begins with a class: `re` skips to it
 _IDNUM = re.compile(rf"(?<![0-9])[1-8](?:{_GAP}[0-9]){{16}}{_GAP}[0-9Xx](?![0-9])|(?<![0-9])[1-8](?:{_GAP}[0-9]){{14}}(?![0-9])")
 _IDNUM_MASKED = re.compile(
     r"(?<![0-9*×xX])(?:[1-8][0-9]{2,9}[*×xX]{4,14}[0-9]{1,4}[0-9Xx]?|[1-8][0-9]{5,15}[*×xX]{2,12})(?![0-9*×xX])"
@@ -46,25 +46,7 @@ _CHAT = re.compile(
     r"(?P<name>(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9_-]{4,19}|[0-9][A-Za-z0-9_-]{5,19})"
     r"|(?P<latin>(?<![A-Za-z])(?:[Ww]ei?[Xx]in|[Ww]e[Cc]hat|WX|wx)[号： :]{1,4}[A-Za-z][A-Za-z0-9_-]{4,19})"
 )
-_CHAT_WORDS = (
-    "微信",
-    "薇信",
-    "威信",
-    "V信",
-    "v信",
-    "VX",
-    "vx",
-    "Vx",
-    "WX",
-    "wx",
-    "eixin",
-    "echat",
-    "eChat",
-    "支付宝",
-    "抖音",
-    "快手",
-    "陌陌",
-)
+_CHAT_MARKS = ("信", "x", "X", "hat", "支付宝", "抖音", "快手", "陌陌")  # what every match of _CHAT holds
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼楚西"
 _PLATE = re.compile(
     rf"[{_PROVINCES}][A-Za-z][0-9]?[ ·•.-]{{0,2}}(?=[A-Za-z0-9]*[0-9][A-Za-z]?[0-9])[A-Za-z0-9]{{4,6}}"
@@ -96,17 +78,23 @@ def find(text: str) -> list[Hit]:
     hits: list[Hit] = []
     if "@" in text:
         hits += [(m.start(), m.end(), "ACCOUNT") for m in _EMAIL.finditer(text)]
-    if any(word in text for word in _CHAT_WORDS):
-        for m in _CHAT.finditer(text):
-            hits.append((*m.span("name" if m["name"] else "latin"), "ACCOUNT"))
+    for mark in _CHAT_MARKS:
+        if mark in text:
+            hits += [(*m.span("name" if m["name"] else "latin"), "ACCOUNT") for m in _CHAT.finditer(text)]
+            break
     hits += _plates(text)
     if "**" in text or "××" in text:
         hits += [(*m.span("end"), "IDNUM") for m in _IDNUM_END.finditer(text)]
+    last = 0
     for run in _RUN.finditer(text):
-        hits += _in_run(text, run.start(), run.end())
+        start = run.start()
+        if start > last and text[start - 1] in "+(（":
+            start -= 1
+        last = run.end()
+        hits += _in_run(text, start, last)
     for run in _SPELLED_RUN.finditer(text):
         hits += _spelled(run)
-    return _apart(hits)
+    return _apart(hits) if hits else hits
 
 
 def _apart(hits: list[Hit]) -> list[Hit]:

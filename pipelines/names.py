@@ -14,6 +14,8 @@ from typing import NamedTuple
 ENOUGH = 5.2
 _HOPEFUL = 2.8  # enough beside a name in a list
 _ALONE = 7.5  # enough where nothing around speaks for a name
+_SIGNED = 2.0  # what standing as a signature adds at most
+_AFTER = 2.5  # what the words after a name add at most
 _UNSEEN = 5.0  # what a candidate must be able to reach where no telling word can stand before it
 _LIST_AT_LEAST = 3  # names that run on without a mark between them
 _FOLLOW = frozenset(
@@ -25,7 +27,8 @@ _PLACES = frozenset(
 )
 _NO_END = frozenset("省市县区镇乡村路街巷港湖塘站楼层厂店局院校馆部所矿某苑府庄渠叔姨婶婆公")
 _ADVERBS = frozenset("曾从都别查盖养商房楼戴但那经先向应")
-_SPACE = " ：:“”（(《\n"
+_SPACE = frozenset(" ：:“”（(《\n")
+_BEFORE_NUMBER = _SPACE | set("，,")
 _LINKS = re.compile(r"[、，,；;/\s]{1,3}|[和与及跟]|（[^（）\n]{1,12}）[、，,]")
 _OPEN = re.compile(
     r"(?:我叫|名叫|我的名字叫|姓名[：: 是为]{0,2}|我名)[ ]{0,2}(?P<name>[\u4e00-\u9fff]{2,4}(?:·[\u4e00-\u9fff]{2,5})?)"
@@ -53,15 +56,29 @@ class _Tables(NamedTuple):
     compound: frozenset[str]
     words: frozenset[str]
     rare: frozenset[str]
-    ends: frozenset[str]
+    ends: dict[str, tuple[int, ...]]  # the lengths of the words of `left` by their last character, longest first
     closing: frozenset[str]
-    bounds: dict[str, float]
+    bounds: "_Bounds"
+    thirds: dict[str, float]
     left: dict[str, tuple[float, str]]
     right: dict[str, tuple[float, str]]
     scan: re.Pattern[str]
     sounding: re.Pattern[str]
     dotted: re.Pattern[str]
     long: re.Pattern[str]
+
+
+class _Bounds(dict[str, float]):
+    """What a name that starts with two characters can reach without its third; worked out once for each two."""
+
+    def __init__(self, surnames: dict[str, float], given: dict[str, float], words: frozenset[str]) -> None:
+        super().__init__()
+        self._tables = surnames, given, words
+
+    def __missing__(self, two: str) -> float:
+        surnames, given, words = self._tables
+        self[two] = surnames.get(two[0], 5.0) + given.get(two[1], 1.0) + (-0.5 if two in words else 2.5)
+        return self[two]
 
 
 @cache
@@ -83,11 +100,14 @@ def _tables() -> _Tables:
         rf"(?P<name>[{sounds}]{{3,6}})"
         r"(?=[，。,；;、（( \n]|$|反映|称|来电|电话)"
     )
+    common = frozenset(word for word in words if word[0] != "?")
+    ends = {
+        char: tuple(sorted({len(word) for word in left if word[-1] == char and len(word) < 5}, reverse=True))
+        for char in {w[-1] for w in left}
+    }
     return _Tables(
-        surnames, given, compound,
-        frozenset(word for word in words if word[0] != "?"), frozenset(word[1:] for word in words if word[0] == "?"),
-        frozenset(word[-1] for word in left),
-        frozenset(word[-1] for word in left) | frozenset(_SPACE), {},
+        surnames, given, compound, common, frozenset(word[1:] for word in words if word[0] == "?"),
+        ends, _SPACE.union(ends), _Bounds(surnames, given, common), {c: max(weight, -1.0) + 1.0 for c, weight in given.items()},
         left, right, _scan(surnames, starts, unlikely, left), re.compile(f"[{sounds}]+"), dotted, long,
     )  # fmt: skip
 
@@ -124,6 +144,8 @@ def _sections() -> list[list[str]]:
 def find(*texts: str) -> list[list[Name]]:
     """Names in each of `texts` (title, body): one found in a telling place is a name wherever it stands again."""
     found = [_in_text(text) for text in texts]
+    if not any(found):
+        return found
     known: dict[str, Name] = {}
     for text, names in zip(texts, found, strict=True):
         for name in names:
@@ -174,25 +196,20 @@ def _in_text(text: str) -> list[Name]:
     hopeful: list[Name] = []
     last = -1
     tables = _tables()
-    surnames, given, words, closing, bounds = tables.surnames, tables.given, tables.words, tables.closing, tables.bounds
+    closing, bounds, thirds = tables.closing, tables.bounds, tables.thirds
     for match in tables.scan.finditer(text):
         start = match.start()
         if start < last:
             continue
         # most candidates are words of the language: a bound on what they can reach spares the closer look
-        two = text[start : start + 2]
-        bound = bounds.get(two)
-        if bound is None:
-            bound = bounds[two] = surnames.get(two[0], 5.0) + given.get(two[1], 1.0) + (-0.5 if two in words else 2.5)
-        third = given.get(text[start + 2 : start + 3], 1.0)
-        if third > -1.0:
-            bound += third + 1.0
+        bound = bounds[text[start : start + 2]] + thirds.get(text[start + 2 : start + 3], 2.0)
         if bound < 1.0 or (bound < _UNSEEN and start != last and start and text[start - 1] not in closing):
             continue
-        left, role = (3.0, names[-1].role) if start == last else _left(text, start, words)
-        if bound + left < (_HOPEFUL if "、" in text[max(0, start - 2) : start + 5] else ENOUGH):
+        left, role = (3.0, names[-1].role) if start == last else _left(text, start, tables)
+        reach = bound + left
+        if reach < ENOUGH and (reach < _HOPEFUL or "、" not in text[max(0, start - 2) : start + 5]):
             continue
-        end, weight, right, right_role = _best(text, start, tables)
+        end, weight, right, right_role = _best(text, start, tables, _HOPEFUL - _SIGNED - left - 0.1)
         if text[start - 1 : start] in ("", "\n"):  # a line that a name begins, or is: a signature
             left += 2.0 if text[end : end + 1] in ("", "\n", " ") else 1.5 if text[end : end + 1] in "，,（(" else 0.0
         elif len(text) - end <= 2 and left == 1.0:  # the last words, after a full stop or a blank
@@ -264,7 +281,7 @@ def _marked(text: str, names: list[Name]) -> list[Name]:
             if any(name.start <= start and end <= name.end for name in names):
                 continue
             names = [name for name in names if name.end <= start or end <= name.start]
-            names.append(Name(start, end, "third" if pattern is _ALIAS else _left(text, start, tables.words)[1], True))
+            names.append(Name(start, end, "third" if pattern is _ALIAS else _left(text, start, tables)[1], True))
     return names
 
 
@@ -279,16 +296,14 @@ def _could_be(string: str, tables: _Tables) -> bool:
     )
 
 
-def _left(text: str, start: int, words: frozenset[str]) -> tuple[float, str]:
+def _left(text: str, start: int, tables: _Tables) -> tuple[float, str]:
     """What stands before a candidate: its weight, and the role it gives."""
-    at = start
+    words, at = tables.words, start
     while at > 0 and start - at < 3 and text[at - 1] in _SPACE:
         at -= 1
-    tables = _tables()
-    if text[at - 1 : at] in tables.ends:
-        for length in (4, 3, 2, 1):
-            if found := tables.left.get(text[max(0, at - length) : at]):
-                return found
+    for length in tables.ends.get(text[at - 1 : at], ()):
+        if found := tables.left.get(text[max(0, at - length) : at]):
+            return found
     if start == 0:
         return 1.0, "unknown"
     before = text[start - 1]
@@ -301,9 +316,12 @@ def _left(text: str, start: int, words: frozenset[str]) -> tuple[float, str]:
     return (-0.3 if text[start - 2 : start] in words else -1.5), "unknown"
 
 
-def _best(text: str, start: int, tables: _Tables) -> tuple[int, float, float, str]:
-    """The likeliest end of a name that starts at `start`, its weight, the words after's part of it, and their role."""
-    words, titles = tables.words, tables.left
+def _best(text: str, start: int, tables: _Tables, least: float = -99.0) -> tuple[int, float, float, str]:
+    """The likeliest end of a name that starts at `start`, its weight, the words after's part of it, and their role.
+
+    Where no end reaches `least`, what is given does not reach it either, and may be none of them.
+    """
+    words, titles, given = tables.words, tables.left, tables.given
     double = text[start : start + 2] in tables.compound
     weight = 5.0 if double else tables.surnames.get(text[start], -9.0)
     if text[start] in _ADVERBS and not double:
@@ -314,18 +332,19 @@ def _best(text: str, start: int, tables: _Tables) -> tuple[int, float, float, st
         char = text[end - 1 : end]
         if not "\u3400" <= char <= "\u9fff" or char == "某":
             break
-        weight += tables.given.get(char, 1.0)
+        weight += given.get(char, 1.0)
         string, tail = text[start:end], text[end - 2 : end]
         total = weight - (6.0 if string in words else 3.5 if string in tables.rare else 0.0)
         if end == first + 2:  # most names have three characters, unless words make them up
-            given = tables.given.get(tail[0], 1.0) + tables.given.get(tail[1], 1.0)
             total += 1.0 - (3.0 if string[:2] in words and not double else 0.0)
             if tail in titles or tables.right.get(tail, (0.0, ""))[0] > 0:
                 total -= 8.0
-            elif tail in words and given < 1.0:
+            elif tail in words and given.get(tail[0], 1.0) + given.get(tail[1], 1.0) < 1.0:
                 total -= 1.0
         if char in _NO_END:
             total -= 8.0
+        if total + _AFTER < max(least, best[1]):
+            continue
         bonus, role = _right(text, end, tables)
         if total + bonus > best[1]:
             best = (end, total + bonus, bonus, role)
@@ -339,7 +358,7 @@ def _right(text: str, end: int, tables: _Tables) -> tuple[float, str]:
     if not "\u4e00" <= after <= "\u9fff":
         return (
             2.0
-            if after in ("\n", "") or (after in _SPACE + "，," and text[end + 1 : end + 2].isdecimal())
+            if after in ("\n", "") or (after in _BEFORE_NUMBER and text[end + 1 : end + 2].isdecimal())
             else 1.0
             if not after.isalnum()
             else 0.3

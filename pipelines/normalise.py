@@ -27,6 +27,7 @@ _TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9:-]{0,20}(?:[\s/][^<>]*)?>|<![A-Za-z\[]
 _TAG_START = re.compile(r"<(?=[A-Za-z/!?])")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ue000-\uf8ff\ufff0-\uffff]")
 _LOOSE = re.compile(r"[\t\r\n\x0b\x0c]|  ")
+_PRINTABLE_YET_TAKEN = ("\ufffc", "\ufffd")  # of what _CONTROL takes, all that `str.isprintable` lets pass
 _BREAKS = re.compile(r" ?[\r\n]\s*")  # after blanks are one: two stars side by side would be quadratic
 _BLANKS = re.compile(r"[ \t\x0b\x0c]+")
 
@@ -104,9 +105,10 @@ def tidy(text: str) -> str:
         text = _EXCEL_BREAK.sub("\n", text)
     if "<" in text:
         text = _without_markup(text)
-    if _CONTROL.search(text):
+    plain = text.isprintable()  # no line break either; a class of a pattern takes ten times as long to find nothing
+    if not plain or any(mark in text for mark in _PRINTABLE_YET_TAKEN):
         text = _CONTROL.sub(" ", text)
-    if _LOOSE.search(text):
+    if "  " in text or (not plain and _LOOSE.search(text)):
         text = _BREAKS.sub("\n", _BLANKS.sub(" ", text))
     return text.strip()
 

@@ -40,21 +40,19 @@ def find_entities(title: str, text: str, known: Iterable[tuple[str, str]] = ()) 
     `known` are (type, string) pairs that the source itself gives (the author's name, a telephone): they are entities of role
     self wherever they stand. Offsets count characters of the strings given, folded or not.
     """
-    folded = {"title": fold(title), "text": fold(text)}
-    people = dict(zip(folded, names.find(*folded.values()), strict=True))
-    homes = dict(zip(folded, addresses.find(*folded.values()), strict=True))
+    folded = fold(title), fold(text)
+    fields = zip(("title", "text"), folded, names.find(*folded), addresses.find(*folded), strict=True)
     given = [(kind, plain) for kind, string in known if len(plain := fold(string).strip()) >= 2]
     found: list[Entity] = []
-    for where, plain in folded.items():
+    for where, plain, people, homes in fields:
         if not plain:
             continue
         spans = [Entity(kind, _role(plain, kind, start, end), where, start, end) for start, end, kind in identifiers.find(plain)]
-        spans += [Entity("ADDRESS", _role(plain, "ADDRESS", start, end), where, start, end) for start, end in homes[where]]
-        spans += [Entity("PERSON", name.role, where, name.start, name.end) for name in people[where]]
-        spans += [
-            Entity(kind, "self", where, at, at + len(string)) for kind, string in given for at in names.occurrences(plain, string)
-        ]
-        found += _apart(spans)
+        spans += [Entity("ADDRESS", _role(plain, "ADDRESS", start, end), where, start, end) for start, end in homes]
+        spans += [Entity("PERSON", name.role, where, name.start, name.end) for name in people]
+        for kind, string in given:
+            spans += [Entity(kind, "self", where, at, at + len(string)) for at in names.occurrences(plain, string)]
+        found += _apart(spans) if len(spans) > 1 else spans
     return found
 
 
@@ -67,7 +65,7 @@ def mask(text: str, entities: Iterable[Entity]) -> tuple[str, list[Entity]]:
         word = MASKS[entity.type]
         length += entity.start - at
         parts += [text[at : entity.start], word]
-        masked.append(entity._replace(start=length, end=length + len(word)))
+        masked.append(Entity(entity.type, entity.role, entity.field, length, length + len(word)))
         at, length = entity.end, length + len(word)
     return "".join([*parts, text[at:]]), masked
 
