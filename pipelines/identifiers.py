@@ -42,9 +42,11 @@ _AMOUNT = re.compile(r"(?:\.[0-9]+)?[ ]?(?:元|万|亿|吨|平方|平米|㎡|人
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+*-]{2,64}@[A-Za-z0-9-]{1,40}(?:\.[A-Za-z0-9-]{1,20}){1,4}")
 _CHAT = re.compile(
-    r"(?:微信|薇信|威信|[Vv][Xx]|[Vv]信|支付宝|抖音|快手|陌陌)(?:群|号|号码|账号|同号|ID|id)?[^A-Za-z0-9。；\n]{0,4}"
+    r"[微薇威Vv支抖快陌Ww](?:"
+    r"(?:(?<=[微薇威Vv])信|(?<=[Vv])[Xx]|(?<=支)付宝|(?<=抖)音|(?<=快)手|(?<=陌)陌)"
+    r"(?:群|号|号码|账号|同号|ID|id)?[^A-Za-z0-9。；\n]{0,4}"
     r"(?P<name>(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9_-]{4,19}|[0-9][A-Za-z0-9_-]{5,19})"
-    r"|(?P<latin>(?<![A-Za-z])(?:[Ww]ei?[Xx]in|[Ww]e[Cc]hat|WX|wx)[号： :]{1,4}[A-Za-z][A-Za-z0-9_-]{4,19})"
+    r"|(?<![A-Za-z][Ww])(?:(?<=[Ww])(?:ei?[Xx]in|e[Cc]hat)|(?<=W)X|(?<=w)x)[号： :]{1,4}[A-Za-z][A-Za-z0-9_-]{4,19})"
 )
 _CHAT_MARKS = ("信", "x", "X", "hat", "支付宝", "抖音", "快手", "陌陌")  # what every match of _CHAT holds
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼楚西"
@@ -80,7 +82,7 @@ def find(text: str) -> list[Hit]:
         hits += [(m.start(), m.end(), "ACCOUNT") for m in _EMAIL.finditer(text)]
     for mark in _CHAT_MARKS:
         if mark in text:
-            hits += [(*m.span("name" if m["name"] else "latin"), "ACCOUNT") for m in _CHAT.finditer(text)]
+            hits += [(*m.span("name" if m["name"] else 0), "ACCOUNT") for m in _CHAT.finditer(text)]
             break
     hits += _plates(text)
     if "**" in text or "××" in text:

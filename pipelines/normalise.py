@@ -105,10 +105,17 @@ def tidy(text: str) -> str:
         text = _EXCEL_BREAK.sub("\n", text)
     if "<" in text:
         text = _without_markup(text)
-    plain = text.isprintable()  # no line break either; a class of a pattern takes ten times as long to find nothing
-    if not plain or any(mark in text for mark in _PRINTABLE_YET_TAKEN):
-        text = _CONTROL.sub(" ", text)
-    if "  " in text or (not plain and _LOOSE.search(text)):
+    lines = text.split("\n")
+    if not all(map(str.isprintable, lines)) or any(mark in text for mark in _PRINTABLE_YET_TAKEN):
+        return _spaced(_CONTROL.sub(" ", text))
+    if "  " in text:
+        return _spaced(text)
+    return "\n".join([line for line in map(str.strip, lines) if line])
+
+
+def _spaced(text: str) -> str:
+    """`text` with one blank or line break for each run of white space."""
+    if _LOOSE.search(text):
         text = _BREAKS.sub("\n", _BLANKS.sub(" ", text))
     return text.strip()
 
