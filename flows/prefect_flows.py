@@ -1,6 +1,11 @@
 """The Prefect flows. Importing this file imports Prefect (two seconds), so only commands that run a flow do."""
 
 import datetime as dt
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
 
 from prefect import flow, task
 
@@ -11,16 +16,42 @@ from flows.steps import Counts
 from flows.weekly import draft_bulletin
 from pipelines.vault import SHANGHAI
 
-crawl_source = task(name="crawl", retries=2, retry_delay_seconds=[30, 300], persist_result=False)(steps.crawl_source)
-take_in_exports = task(name="take-in", retries=1, persist_result=False)(steps.take_in_exports)
-clean = task(name="clean", retries=1, persist_result=False)(steps.clean)
-join = task(name="join", retries=1, persist_result=False)(steps.join)
-attribute = task(name="attribute", retries=1, persist_result=False)(steps.attribute)
-classify = task(name="classify", retries=1, persist_result=False)(steps.classify)
-count = task(name="count", retries=1, persist_result=False)(steps.count)
-watch = task(name="watch", retries=1, persist_result=False)(steps.watch)
-send = task(name="send", retries=1, persist_result=False)(steps.send)
-publish_snapshot = task(name="publish", retries=1, persist_result=False)(steps.publish_snapshot)
+P = ParamSpec("P")
+
+ROOMS = ("crawlers", "flows", "models", "pipelines")
+
+
+class StepError(RuntimeError):
+    """A step that failed for a reason of a library: says what and where, not with which values."""
+
+
+def guarded(step: Callable[P, Counts]) -> Callable[P, Counts]:
+    """`step`, whose failure says nothing of what it worked on: Prefect keeps the words of exceptions, and a library's may quote
+    a message. Errors of our own rooms name places and counts only and pass as they are."""
+
+    @wraps(step)
+    def run(*args: P.args, **kwargs: P.kwargs) -> Counts:
+        try:
+            return step(*args, **kwargs)
+        except Exception as error:
+            if type(error).__module__.split(".")[0] in ROOMS:
+                raise
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            raise StepError(f"{step.__name__}: {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}") from None
+
+    return run
+
+
+crawl_source = task(name="crawl", retries=2, retry_delay_seconds=[30, 300], persist_result=False)(guarded(steps.crawl_source))
+take_in_exports = task(name="take-in", retries=1, persist_result=False)(guarded(steps.take_in_exports))
+clean = task(name="clean", retries=1, persist_result=False)(guarded(steps.clean))
+join = task(name="join", retries=1, persist_result=False)(guarded(steps.join))
+attribute = task(name="attribute", retries=1, persist_result=False)(guarded(steps.attribute))
+classify = task(name="classify", retries=1, persist_result=False)(guarded(steps.classify))
+count = task(name="count", retries=1, persist_result=False)(guarded(steps.count))
+watch = task(name="watch", retries=1, persist_result=False)(guarded(steps.watch))
+send = task(name="send", retries=1, persist_result=False)(guarded(steps.send))
+publish_snapshot = task(name="publish", retries=1, persist_result=False)(guarded(steps.publish_snapshot))
 
 
 @flow(name="weathervane-daily", persist_result=False, validate_parameters=False)
