@@ -30,7 +30,8 @@ class Shape:
     """What a mention says, apart from where it stands. One object a wording (hashed as such, which is quick).
 
     `head` is the word for the organ ("" when a place itself acts), `name` a free name before it, `over` its superior organ,
-    `places` the places it names, widest first, `level` a bare 市, 区, 县, 镇 … before it.
+    `places` the places it names, widest first, `level` a bare 市, 区, 县, 镇 … before it; `acts` whether it stands for an organ
+    and not only for a place or a thing, None where only the words around say so.
     """
 
     head: str
@@ -40,6 +41,7 @@ class Shape:
     level: str
     trim: int
     plain: bool
+    acts: bool | None
 
 
 @dataclass(slots=True)  # not frozen: that makes each of many a microsecond dearer
@@ -65,6 +67,7 @@ class Finder:
         organs = {name for name in names if len(name) > 1 and name not in ("街道", "社区")}
         self._patterns: Patterns = build(organs, {*stems, *wide, *(p for p in places if not _regular(p))})
         self._inside = frozenset(words().inside)
+        self._named = frozenset(word[::-1] for word in self._patterns.named)
         self._shapes: dict[tuple[str, str, str], Shape] = {}
 
     def find(self, texts: Sequence[str]) -> Iterator[Mention]:
@@ -84,10 +87,11 @@ class Finder:
             while end <= first and doc:
                 doc -= 1
                 first -= len(texts[doc]) + 1
-            head, mid, name = match[1], match[2], ""
+            head, mid = match.groups()
+            name = ""
             if head[0].isdigit() and not self._hotline(head, joined, back, end, head_end):
                 continue
-            if not mid and head[::-1] in patterns.named and (more := patterns.name.match(back, head_end)):
+            if not mid and head in self._named and (more := patterns.name.match(back, head_end)):
                 name = more[0]
                 chain = patterns.chain.match(back, more.end())
                 mid = chain[0] if chain else ""
@@ -101,7 +105,9 @@ class Finder:
                 continue
             if name and patterns.private.search(joined, start, end):
                 continue
-            acts = self._acts(shape, joined, back, end, size - start, head[::-1])
+            acts = shape.acts
+            if acts is None:
+                acts = self._acts_here(shape, joined, back, end, size - start)
             if not acts and not shape.places:
                 continue
             blamed = acts and self._blamed(joined, back, start, end, size)
@@ -115,15 +121,9 @@ class Finder:
             len(head) > 3 or back[head_end : head_end + 1] in set("打拨报找向了") or joined[end : end + 1] in set("报出接民警指")
         )
 
-    def _acts(self, shape: Shape, joined: str, back: str, end: int, back_start: int, head: str) -> bool:
-        """Whether the span stands for an organ and not only for a place or a thing."""
-        if head in NEEDS_PLACE:
-            return bool(shape.places or shape.level or shape.over)
-        if head in self._patterns.strong or (shape.head and (shape.places or shape.level or shape.over or shape.name)):
-            return True
+    def _acts_here(self, shape: Shape, joined: str, back: str, end: int, back_start: int) -> bool:
+        """Whether the words around a span make it stand for an organ."""
         patterns = self._patterns
-        if not shape.head and not shape.places:
-            return False
         if not shape.head and shape.places[-1][-1] in "省市区县州" and not shape.places[-1].endswith("社区"):
             return patterns.region_after.match(joined, end) is not None
         return bool(patterns.after.match(joined, end) or patterns.before.match(back, back_start))
@@ -131,13 +131,16 @@ class Finder:
     def _blamed(self, joined: str, back: str, start: int, end: int, size: int) -> bool:
         """A failure is told in the mention's clause or after it in its sentence, and the clause does not just ask it for help."""
         patterns = self._patterns
-        if patterns.complaint.match(back, size - start):
+        if start and joined[start - 1] in "诉报控" and patterns.complaint.match(back, size - start):
             return True
         left = _BREAK.search(back, size - start)
         clause = size - left.start() if left else 0
-        if patterns.asking.search(joined, clause, start):
-            return False
-        if patterns.cue.search(joined, clause, start) or patterns.subject.match(joined, end):
+        if clause < start:
+            if patterns.asking.search(joined, clause, start):
+                return False
+            if patterns.cue.search(joined, clause, start):
+                return True
+        if patterns.subject.match(joined, end):
             return True
         right = _STOP.search(joined, end, end + _REACH)
         return patterns.cue.search(joined, end, right.start() if right else min(size, end + _REACH)) is not None
@@ -153,7 +156,7 @@ class Finder:
 
     def _read(self, head: str, mid: str, name: str) -> Shape:
         """Takes a span apart: places, superior organ, level."""
-        parts = [match[0][::-1] for match in self._patterns.part.finditer(mid)][::-1]
+        word, parts = head, [match[0][::-1] for match in self._patterns.part.finditer(mid)][::-1]
         plain = head not in self._patterns.strong and head not in words().weak
         if plain and head not in self._inside:  # a place by itself
             parts, head = [*parts, head], ""
@@ -184,7 +187,15 @@ class Finder:
             places, over, level = [], "", ""
         if len(name) == 1 and name not in "一二三四五六七八九十" and not places:  # a stray character, no name
             trim, name = trim + 1, ""
-        return Shape(head, name, over, tuple(places), level, trim, plain)
+        narrowed = bool(places or level or over)
+        acts: bool | None = None
+        if word in NEEDS_PLACE:
+            acts = narrowed
+        elif word in self._patterns.strong or (head and (narrowed or name)):
+            acts = True
+        elif not head and not places:
+            acts = False
+        return Shape(head, name, over, tuple(places), level, trim, plain, acts)
 
     def _known_end(self, place: str) -> str:
         """`place` without words that a free name swept in from its left."""

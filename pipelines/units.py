@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.contracts import Attribution, rows
+from pipelines.contracts import Attribution, arrow_schema
 from pipelines.departments import words
 from pipelines.mentions import Finder, Mention, Shape
 from pipelines.normalise import fold
@@ -24,6 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 Zones = tuple[tuple[str, ...], ...]
+Row = tuple[str, str, str, int, int, str | None, str, float, bool, str]
 _NOWHERE: Zones = ((), (), (), ())
 CHUNK = 1000
 _CACHE = 200_000
@@ -71,13 +72,12 @@ class Resolver:
         self._places: dict[tuple[str, ...], tuple[tuple[str, ...], bool]] = {}
         self._memory: dict[tuple[Shape, Zones, int], Resolution] = {}
 
-    def epoch(self, day: dt.date) -> int:
-        """Days between two changes of the registry resolve alike."""
-        return bisect_right(self._changes, day) if self._changes else 0
-
     def resolve(self, shape: Shape, zones: Zones, day: dt.date) -> Resolution:
-        """The unit that `shape` means in a message whose places are `zones`, best zone first, on `day`."""
-        key = (shape, zones, self.epoch(day))
+        """The unit that `shape` means in a message whose places are `zones`, best zone first, on `day`.
+
+        Days between two changes of the registry resolve alike.
+        """
+        key = (shape, zones, bisect_right(self._changes, day))
         found = self._memory.get(key)
         if found is None:
             if len(self._memory) > _CACHE:
@@ -250,36 +250,47 @@ def read_messages(resolver: Resolver, messages: Sequence[dict[str, Any]]) -> lis
 def _zones(found: _Message) -> Zones:
     if not found.zones or not found.mentions:
         return _NOWHERE
-    return tuple(tuple(sorted(set(found.zones.get(name, ())))) for name in ("title", "body", "unit_hint", "place"))
+    get = found.zones.get
+    title, body, hint, place = get("title"), get("body"), get("unit_hint"), get("place")
+    return (
+        tuple(sorted(set(title))) if title else (),
+        tuple(sorted(set(body))) if body else (),
+        tuple(sorted(set(hint))) if hint else (),
+        tuple(sorted(set(place))) if place else (),
+    )
 
 
-def attribute(resolver: Resolver, messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Attribution rows of messages that have the columns of clean_message."""
-    out = []
+def attribute(resolver: Resolver, messages: Sequence[dict[str, Any]]) -> list[Row]:
+    """Attribution rows of messages that have the columns of clean_message, as tuples in the order of the contract's columns."""
+    out: list[Row] = []
     for message, found in zip(messages, read_messages(resolver, messages), strict=True):
-        zones, day = _zones(found), message["posted_at"].date()
-        own = [(name, mention) for name, mention in found.mentions if name != "unit_hint"]
-        for name, mention in own:
-            row = _row(message["message_id"], resolver.resolve(mention.shape, zones, day))
-            text = message[name]
-            start, end = mention.start, mention.end
-            row |= {"mention": text[start:end], "field": name, "start": start, "stop": end, "blamed": mention.blamed}
-            out.append(row)
-        hints = [m for name, m in found.mentions if name == "unit_hint"] if not own else []
-        for mention in hints[:1]:
+        if not found.mentions:
+            continue
+        zones, day, message_id = _zones(found), message["posted_at"].date(), message["message_id"]
+        hint: Mention | None = None
+        own = False
+        for name, mention in found.mentions:
+            if name == "unit_hint":
+                hint = hint or mention
+                continue
+            own = True
             meant = resolver.resolve(mention.shape, zones, day)
-            if meant.unit:
-                hinted = Resolution(meant.unit, "inferred", min(meant.confidence, 0.7), "unit_hint")
-                row = _row(message["message_id"], hinted)
-                out.append(row | {"mention": "", "field": "source", "start": 0, "stop": 0, "blamed": False})
+            start, end = mention.start, mention.end
+            code = meant.unit.code if meant.unit else None
+            out.append((
+                message_id, message[name][start:end], name, start, end, code, meant.status, meant.confidence, mention.blamed,
+                meant.why,
+            ))  # fmt: skip
+        if hint and not own and (meant := resolver.resolve(hint.shape, zones, day)).unit:
+            confidence = min(meant.confidence, 0.7)
+            out.append((message_id, "", "source", 0, 0, meant.unit.code, "inferred", confidence, False, "unit_hint"))
     return out
 
 
-def _row(message_id: str, meant: Resolution) -> dict[str, Any]:
-    return {
-        "message_id": message_id, "unit_code": meant.unit.code if meant.unit else None, "status": meant.status,
-        "confidence": meant.confidence, "why": meant.why,
-    }  # fmt: skip
+def _table(found: Sequence[Row]) -> pa.Table:
+    schema = arrow_schema(Attribution)
+    columns = list(zip(*found, strict=True)) or [()] * len(schema)
+    return pa.table([pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema)
 
 
 def attribute_batch(messages: pa.Table, registry: Registry | Resolver) -> pa.Table:
@@ -289,8 +300,8 @@ def attribute_batch(messages: pa.Table, registry: Registry | Resolver) -> pa.Tab
     """
     resolver = registry if isinstance(registry, Resolver) else Resolver(registry)
     columns = messages.select(["message_id", "title", "body", "place", "unit_hint", "posted_at"])
-    parts = [rows(Attribution, attribute(resolver, batch.to_pylist())) for batch in columns.to_batches(max_chunksize=CHUNK)]
-    return pa.concat_tables(parts) if parts else rows(Attribution, [])
+    parts = [_table(attribute(resolver, batch.to_pylist())) for batch in columns.to_batches(max_chunksize=CHUNK)]
+    return pa.concat_tables(parts) if parts else _table([])
 
 
 def targets_of(
