@@ -4,14 +4,19 @@ import csv
 import datetime as dt
 import io
 import json
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import openpyxl
+import pytest
+
 from crawlers.sources import SourceDeclaration
-from pipelines.ingest import ingest_file
+from pipelines.ingest import MENDS, IngestError, ingest_file
 from pipelines.vault import Keys, Received, Stored, Vault
 
+SHEET = "xl/worksheets/sheet1.xml"  # where openpyxl writes the first sheet
 NOW = dt.datetime(2025, 6, 2, 9)  # noqa: DTZ001  Shanghai wall time
 HEADING = ["工单编号", "来电人", "联系电话", "标题", "诉求内容", "来电时间"]
 COLUMNS = {
@@ -87,3 +92,42 @@ class Desk:
 def jsonl(*records: Any) -> str:
     """Records, one a line."""
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+def refused(desk: Desk, name: str, content: bytes | str, match: str, **export: object) -> None:
+    """The file gives one line that names it, and leaves nothing behind."""
+    with pytest.raises(IngestError, match=match) as caught:
+        desk.take(name, content, hotline(**export))  # type: ignore[arg-type]
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not desk.stored()
+    assert not desk.vault.log("quarantine")
+    assert not desk.vault.log("intake")
+
+
+def bad_row(desk: Desk, reason: str, content: bytes | str, name: str = "a.csv", line: int = 3, good: int = 2) -> None:
+    """One row of the file is quarantined at its line, the others go in."""
+    received = desk.take(name, content)
+    assert desk.reasons() == [(f"{name}:{line}", reason)]
+    assert (received.new, received.quarantined) == (good, 1)
+    (entry,) = desk.vault.log("quarantine")
+    assert entry["mend"] == MENDS[reason]
+
+
+def packed(rows: list[list[object]]) -> bytes:
+    """A workbook of one sheet."""
+    book = openpyxl.Workbook()
+    for cells in rows:
+        book.active.append(cells)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def repacked(workbook: bytes, changes: dict[str, bytes]) -> bytes:
+    """The workbook with some of its parts in other words."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, changes.get(name, old.read(name)))
+    return out.getvalue()

@@ -3,17 +3,16 @@
 import io
 import json
 import random
-import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import openpyxl
 import pytest
 
-from pipelines import read_workbook
 from pipelines.ingest import LONGEST_CELL, MENDS, IngestError
-from tests.intake_desk import HEADING, Desk, hotline, jsonl, row, sheet
+from tests.intake_desk import HEADING, SHEET, Desk, bad_row, jsonl, packed, refused, repacked, row, sheet
+
+GOOD = packed([HEADING, row(1), row(2)])
 
 
 @pytest.fixture
@@ -21,47 +20,6 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made = Desk(tmp_path)
     with made.vault:
         yield made
-
-
-def refused(desk: Desk, name: str, content: bytes | str, match: str, **export: object) -> None:
-    """The file gives one line that names it, and leaves nothing behind."""
-    with pytest.raises(IngestError, match=match) as caught:
-        desk.take(name, content, hotline(**export))  # type: ignore[arg-type]
-    assert name in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert not desk.stored()
-    assert not desk.vault.log("quarantine")
-    assert not desk.vault.log("intake")
-
-
-def bad_row(desk: Desk, reason: str, content: bytes | str, name: str = "a.csv", line: int = 3, good: int = 2) -> None:
-    """One row of the file is quarantined at its line, the others go in."""
-    received = desk.take(name, content)
-    assert desk.reasons() == [(f"{name}:{line}", reason)]
-    assert (received.new, received.quarantined) == (good, 1)
-    (entry,) = desk.vault.log("quarantine")
-    assert entry["mend"] == MENDS[reason]
-
-
-def packed(rows: list[list[object]]) -> bytes:
-    book = openpyxl.Workbook()
-    for cells in rows:
-        book.active.append(cells)
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
-def repacked(workbook: bytes, changes: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(workbook)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
-        for name in old.namelist():
-            new.writestr(name, changes.get(name, old.read(name)))
-    return out.getvalue()
-
-
-SHEET = "xl/worksheets/sheet1.xml"
-GOOD = packed([HEADING, row(1), row(2)])
 
 
 # ---- whole files
@@ -93,87 +51,11 @@ def test_a_wrong_heading_is_named_without_a_word_of_the_file(desk: Desk) -> None
     refused(desk, "a.csv", "标题\nx\n", "declaration names no column for posted_at", columns={"title": ["标题"]})
 
 
-@pytest.mark.parametrize("kept", [0.05, 0.3, 0.6, 0.9, 0.99])
-def test_a_half_written_workbook(desk: Desk, kept: float) -> None:
-    refused(desk, "a.xlsx", GOOD[: int(len(GOOD) * kept)], "half-written.*; export it again")
-
-
-def test_a_damaged_workbook(desk: Desk) -> None:
-    damaged = bytearray(GOOD)
-    with zipfile.ZipFile(io.BytesIO(GOOD)) as archive:
-        at = archive.getinfo(SHEET).header_offset + 30 + len(SHEET) + 40
-    damaged[at : at + 20] = b"\xff" * 20
-    refused(desk, "a.xlsx", bytes(damaged), "damaged or half-written")
-    refused(desk, "a.xlsx", repacked(GOOD, {SHEET: b"<worksheet><sheetData><row"}), "damaged|no sheet with rows|no heading")
-    refused(desk, "a.xlsx", repacked(GOOD, {"xl/workbook.xml": b"<workbook/>"}), "damaged|no sheet")
-
-
 def test_other_files_under_a_tables_name(desk: Desk) -> None:
     refused(desk, "a.csv", GOOD, "this is a workbook or zip archive; name it .xlsx")
     refused(desk, "a.json", b"%PDF-1.7 ...", "this is a PDF")
     refused(desk, "a.xlsx", sheet([row(1)]), "not an .xlsx workbook")
     refused(desk, "a.xlsx", b"\xd0\xcf\x11\xe0" + b"x" * 600, "an old .xls or a protected workbook")
-
-
-def test_a_zip_bomb_by_size_and_one_that_lies_about_it(desk: Desk) -> None:
-    bomb = repacked(GOOD, {SHEET: b" " * (80 << 20)})
-    assert len(bomb) < 200_000
-    refused(desk, "a.xlsx", bomb, "a zip bomb or not a table")
-    with zipfile.ZipFile(io.BytesIO(bomb)) as archive:
-        at = bomb.rindex(SHEET.encode()) - 46  # its entry in the central directory
-        assert archive.getinfo(SHEET).file_size == 80 << 20
-    lying = bomb[: at + 24] + struct.pack("<I", 1000) + bomb[at + 28 :]
-    refused(desk, "a.xlsx", lying, "a zip bomb or not a table")
-
-
-def test_a_sheet_spanning_far_more_than_it_holds(desk: Desk) -> None:
-    book = openpyxl.Workbook()
-    book.active["A1"], book.active["XFD1048576"] = "标题", "x"
-    out = io.BytesIO()
-    book.save(out)
-    refused(desk, "a.xlsx", out.getvalue(), "the sheet spans 17179869184 cells")
-
-
-@pytest.mark.parametrize(
-    ("first", "last"),
-    [
-        ('<c s="1" r="A1">', '<c r = "CV900000">'),
-        ("<c r='a1'>", "<c r='cv900000'>"),
-        ('<c r="A1">', '<c r="ZZZZ4000000">'),
-        ("<c>", "<c><v>1</v></c>" * 99 + "<c>"),
-    ],
-)
-def test_a_span_however_its_cells_are_written(desk: Desk, first: str, last: str) -> None:
-    """A reader that lays out such a rectangle ends the whole process."""
-    cell = "<v>1</v></c></row>"
-    rows = f'<sheetData><row r="1">{first}{cell}<row r="900000">{last}{cell}</sheetData>'
-    sheet = f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">{rows}</worksheet>'
-    refused(desk, "a.xlsx", repacked(GOOD, {SHEET: sheet.encode()}), "the sheet spans [0-9]+ cells")
-
-
-def test_a_bound_on_what_a_workbook_unpacks_to(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_workbook, "MOST_BYTES", 3000)
-    refused(desk, "a.xlsx", GOOD, "zip bomb or not a table")
-
-
-def test_entities_in_a_workbook_are_not_expanded(desk: Desk) -> None:
-    laughs = (
-        b'<!DOCTYPE x [<!ENTITY a "'
-        + b"ha" * 500
-        + b'"><!ENTITY b "'
-        + b"&a;" * 500
-        + b'"><!ENTITY f SYSTEM "file:///etc/passwd">]>'
-    )
-    with zipfile.ZipFile(io.BytesIO(GOOD)) as archive:
-        xml = archive.read(SHEET)
-    for entity in (b"&b;", b"&f;"):
-        cell = b'<row r="4"><c r="D4" t="inlineStr"><is><t>' + entity + b"</t></is></c></row></sheetData>"
-        hostile = laughs + xml.replace(b"</sheetData>", cell)
-        try:
-            desk.take("a.xlsx", repacked(GOOD, {SHEET: hostile}))
-        except IngestError as error:
-            assert "damaged" in str(error)
-        assert all("haha" not in str(f) and "root:" not in str(f) for f in desk.fields())
 
 
 def test_broken_json(desk: Desk) -> None:
@@ -356,49 +238,6 @@ def test_formulas_stay_words(desk: Desk) -> None:
     desk.take("a.csv", sheet([row(1, FORMULA, "=cmd|' /C calc'!A0")]))
     desk.take("b.xlsx", packed([HEADING, row(2, FORMULA), [*row(3)[:4], '=WEBSERVICE("http://evil.invalid")', "2025/5/6"]]))
     assert [f["body"] for f in desk.fields()] == [FORMULA, FORMULA, '=WEBSERVICE("http://evil.invalid")']
-
-
-def test_a_formula_where_the_table_does_not_begin_at_the_corner(desk: Desk) -> None:
-    book = openpyxl.Workbook()
-    for number, cells in enumerate([HEADING, row(1, FORMULA), row(2, '=CONCAT("a<b","&",A1)')]):
-        for column, cell in enumerate(cells):
-            book.active.cell(number + 4, column + 3, cell)
-    out = io.BytesIO()
-    book.save(out)
-    desk.take("a.xlsx", out.getvalue())
-    assert [f["body"] for f in desk.fields()] == [FORMULA, '=CONCAT("a<b","&",A1)']
-    assert [stored.place for stored in desk.stored()] == ["a.xlsx:5", "a.xlsx:6"]
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_a_workbook_with_damaged_xml_is_read_or_refused(desk: Desk, seed: int) -> None:
-    rng = random.Random(seed)
-    book = packed([HEADING, row(1), row(2, FORMULA), row(3)])
-    with zipfile.ZipFile(io.BytesIO(book)) as archive:
-        name = rng.choice(archive.namelist())
-        xml = bytearray(archive.read(name))
-    for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(len(xml))
-        xml[at : at + rng.randint(0, 20)] = rng.choice(
-            [b"", b"&#0;", b"<f>", b"</c>", b"99999999999", rng.randbytes(5), bytes(xml[:40])]
-        )
-    try:
-        desk.take("a.xlsx", repacked(book, {name: bytes(xml)}))
-    except IngestError as error:
-        assert "a.xlsx: " in str(error)
-
-
-def test_a_formulas_cached_value_goes_before_its_text(desk: Desk) -> None:
-    with zipfile.ZipFile(io.BytesIO(packed([HEADING, row(1, FORMULA)]))) as archive:
-        xml = archive.read(SHEET)
-    assert xml.count(b"</f><v") == 1
-    cached = (
-        xml.replace(b"</f><v />", b"</f><v>40</v>")
-        .replace(b"</f><v></v>", b"</f><v>40</v>")
-        .replace(b"</f><v/>", b"</f><v>40</v>")
-    )
-    desk.take("a.xlsx", repacked(packed([HEADING, row(1, FORMULA)]), {SHEET: cached}))
-    assert desk.fields()[0]["body"] == "40"
 
 
 def test_html_and_script_are_kept_as_they_came(desk: Desk) -> None:
