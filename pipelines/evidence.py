@@ -131,7 +131,7 @@ def typical(sheet: Sheet, span: Span) -> Section:
         (f"（{ORDINALS[at - 1]}）{row['message_id']}，", _probability(sheet, at, row)) for at, row in enumerate(chosen, 1)
     ]
     rule = (
-        "注：典型反映由程序按规则选取，不经人工挑选：先看问题轻重，次看同一事件的消息数，再看判定概率；"
+        "注：典型反映由程序按规则选取，不经人工挑选：先取已认定单位的，次看问题轻重，再看同一事件的消息数，后看判定概率；"
         "同一事件只取一条，单位、问题尽量不重复，最多六条。引文为脱敏后的原话，未经核实。各条消息编号及判定概率："
     )
     return Section(title=title, blocks=(*blocks, note(rule, *joined(marks, "；"), "。")))
@@ -145,7 +145,7 @@ def _candidates(sheet: Sheet, span: Span) -> list[dict[str, Any]]:
         "JOIN message AS m USING (message_id) JOIN code AS c ON c.code = s.code JOIN size AS z ON z.event_id = m.event_id "
         "LEFT JOIN about AS b ON b.message_id = s.message_id LEFT JOIN source AS src ON src.slug = m.source "
         f"WHERE m.{span.here} AND s.status = 'asserted' AND length(trim(s.quote)) >= 6 "
-        "ORDER BY c.severity DESC, z.size DESC, s.probability DESC, s.message_id, s.code"
+        "ORDER BY b.unit_code IS NULL, c.severity DESC, z.size DESC, s.probability DESC, s.message_id, s.code"
     )
 
 
