@@ -19,6 +19,10 @@ CanonicalField = Literal[
 CANONICAL: tuple[str, ...] = get_args(CanonicalField)
 
 
+# A number with starred digits, or 张先生: many people look like this, and one key must not stand for two of them.
+_STANDS_FOR_MANY = re.compile(r"[*＊]|^.{1,2}(?:先生|女士|小姐|同志|某+)$")
+
+
 class SourceError(ValueError):
     """A declaration that cannot be used: names the file, the key and the mend."""
 
@@ -192,7 +196,7 @@ class SourceDeclaration(_Strict):
         """The string that stands for the complainant, or "" when anonymous. Only for the vault's keyed digest."""
         for name in self.identity.fields:
             value = fields.get(name, "").strip()
-            if value and value not in self.identity.anonymous:
+            if value and value not in self.identity.anonymous and not _STANDS_FOR_MANY.search(value):
                 return f"{name}:{value}"
         return ""
 
