@@ -32,8 +32,10 @@ class Sketches:
 
 
 def _letters() -> npt.NDArray[np.bool_]:
-    """Which code points count: no punctuation, no space. Plane 0 only; everything beyond counts."""
-    return np.array([chr(code).isalnum() if not 0xD800 <= code < 0xE000 else False for code in range(0x10000)])
+    """Which code points count: no punctuation, no space. Beyond plane 0 everything counts."""
+    letters = np.ones(0x110000, dtype=np.bool_)
+    letters[:0x10000] = [chr(code).isalnum() if not 0xD800 <= code < 0xE000 else False for code in range(0x10000)]
+    return letters
 
 
 _LETTERS = _letters()
@@ -43,8 +45,8 @@ def sketch(texts: Sequence[str]) -> Sketches:
     """Sketches of texts, 100 bytes each; equal letters give equal sketches, whatever the punctuation between them."""
     count = len(texts)
     points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    owner = np.repeat(np.arange(count), np.fromiter(map(len, texts), dtype=np.int64, count=count))
-    kept = _LETTERS[np.minimum(points, 0xFFFF)] | (points > 0xFFFF)
+    owner = _owner(np.fromiter(map(len, texts), dtype=np.int64, count=count), len(points))
+    kept = _LETTERS[points]
     points, owner = points[kept], owner[kept]
     size = np.bincount(owner, minlength=count)
     ends = np.cumsum(size)
@@ -55,20 +57,29 @@ def sketch(texts: Sequence[str]) -> Sketches:
     return Sketches(digest, size.astype(np.int32), _minhash(points, owner, count))
 
 
-def _minhash(points: U32, owner: npt.NDArray[np.int64], count: int) -> U32:
+def _owner(lengths: npt.NDArray[np.int64], whole: int) -> npt.NDArray[np.int32]:
+    """The text that each of `whole` characters belongs to: counts the ends passed, which is quicker than `np.repeat`."""
+    passed = np.zeros(whole + 1, dtype=np.int32)
+    np.add.at(passed, np.cumsum(lengths), 1)
+    return np.cumsum(passed[:-1], dtype=np.int32)
+
+
+def _minhash(points: U32, owner: npt.NDArray[np.int32], count: int) -> U32:
     bins = np.full((count, BINS), _EMPTY, dtype=np.uint32)
     if len(points) >= GRAM:
         last = len(points) - GRAM + 1
         grams = np.zeros(last, dtype=np.uint64)
         for offset in range(GRAM):
-            grams = grams * _PRIME + points[offset : last + offset]
+            grams *= _PRIME
+            grams += points[offset : last + offset]
         grams ^= grams >> np.uint64(33)
         grams *= _MIX
         grams ^= grams >> np.uint64(29)
         whole = owner[:last] == owner[GRAM - 1 :]
-        at = owner[:last] * BINS + (grams >> np.uint64(59)).astype(np.int64)
-        value = (grams >> np.uint64(20)).astype(np.uint32)
-        np.minimum.at(bins.reshape(-1), at[whole], value[whole])
+        grams, home = grams[whole], owner[:last][whole].astype(np.int64)
+        home *= BINS
+        home += (grams >> np.uint64(59)).astype(np.int64)
+        np.minimum.at(bins.reshape(-1), home, (grams >> np.uint64(20)).astype(np.uint32))
     return _filled(bins)
 
 
