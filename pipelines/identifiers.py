@@ -87,13 +87,8 @@ def find(text: str) -> list[Hit]:
     hits += _plates(text)
     if "**" in text or "××" in text:
         hits += [(*m.span("end"), "IDNUM") for m in _IDNUM_END.finditer(text)]
-    last = 0
-    for run in _RUN.finditer(text):
-        start = run.start()
-        if start > last and text[start - 1] in "+(（":
-            start -= 1
-        last = run.end()
-        hits += _in_run(text, start, last)
+    for start, end in _runs(text):
+        hits += _in_run(text, start, end)
     for run in _SPELLED_RUN.finditer(text):
         hits += _spelled(run)
     return _apart(hits) if hits else hits
@@ -108,6 +103,15 @@ def _apart(hits: list[Hit]) -> list[Hit]:
         elif hit[1] > kept[-1][1]:  # what reaches further is hidden too
             kept[-1] = (kept[-1][0], hit[1], kept[-1][2])
     return kept
+
+
+def _runs(text: str) -> Iterator[tuple[int, int]]:
+    """Where runs of digits stand, with the sign or bracket that opens them."""
+    last = 0
+    for run in _RUN.finditer(text):
+        start, end = run.span()
+        yield start - (start > last and text[start - 1] in "+(（"), end
+        last = end
 
 
 def _in_run(text: str, start: int, end: int) -> Iterator[Hit]:
