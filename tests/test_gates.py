@@ -1,6 +1,9 @@
 """Every short cut of the readers gives what the slow rule it stands for gives."""
 
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 from hypothesis import given, settings
@@ -107,3 +110,21 @@ def test_masking_changes_nothing_but_what_was_found(text: str) -> None:
     masked, spans = redact.mask(text, found)
     assert [masked[e.start : e.end] for e in spans] == [redact.MASKS[e.type] for e in found]
     assert len(masked) == len(text) + sum(len(redact.MASKS[e.type]) - (e.end - e.start) for e in found)
+
+
+def test_the_hash_seed_decides_nothing() -> None:
+    """A set's order changes from process to process; no pattern and no result may hang on it."""
+    code = (
+        "import hashlib; from pipelines.vocabulary import build; from pipelines.names import _tables, find; "
+        "from pipelines.identifiers import find as numbers; "
+        "patterns = build({'云河区城管局'}, {'临江', '临江新', '新临江', '云河', '小云河', '东云河', '清泉', '石清泉'}); "
+        "found = find('胡志强和胡志强盛找胡志强', '我叫胡志强。村民代表：舒金凤、金凤来、樊木生'), numbers('微信号13912345678'); "
+        "print(hashlib.sha256((patterns.part.pattern + repr(found)).encode()).hexdigest())"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(said) == 1
