@@ -18,7 +18,7 @@ from models import evidence, taxonomy
 from models.clauses import Clauses, cut
 from models.corpus import Labelled
 from models.cues import CueError, Cues, cue_text, read_cues
-from models.features import BITS, matrix, topic_matrix, topic_width, width_of
+from models.features import BITS, matrix, score, topic_matrix, topic_width, width_of
 from models.stock import practice
 from models.store import ModelError, pack, read_folder, unpack, write_folder
 from models.taxonomy import CODES, TOPICS
@@ -70,7 +70,8 @@ class Weights:
 
 @dataclass(slots=True)
 class ConductClassifier:
-    """Reads messages. Parameters are stored as given; `fit` learns `weights_`; `save` and `load` use no pickle.
+    """Reads messages. Parameters are stored as given; `fit` learns `weights_` and leaves the readings of held-out
+    messages in `held_out_`; `save` and `load` use no pickle.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ class ConductClassifier:
     least_seen: a feature seen in fewer clauses is dropped; `most_columns` bounds what is kept.
     """
 
-    practice_messages: int = 1700
+    practice_messages: int = 3400
     strength: float = 2.0
     folds: int = 4
     least_seen: int = 3
@@ -90,9 +91,10 @@ class ConductClassifier:
     topics_text: str = field(default_factory=lambda: cue_text("topics.toml"), repr=False)
     weights_: Weights | None = field(default=None, repr=False)
     version: str = "unsaved"
+    held_out_: list[tuple[Labelled, MessageReading]] = field(default_factory=list, repr=False)
     _cues: Cues | None = field(default=None, repr=False)
     _topic_words: Cues | None = field(default=None, repr=False)
-    _column_of: Floats | None = field(default=None, repr=False)
+    _ready: tuple[Floats, Floats] | None = field(default=None, repr=False)
 
     @property
     def cues(self) -> Cues:
@@ -112,33 +114,33 @@ class ConductClassifier:
         """Learns from labelled messages. `neutral`: messages that assert nothing, as further ground for practice messages."""
         if len(messages) < 2 * self.folds:
             raise ValueError(f"{len(messages)} labelled messages are too few to learn from")
-        held_out = self._held_out(messages, neutral)
+        parts = [self._hold_out(messages, neutral, fold) for fold in range(self.folds)]
         columns, clause, bias = self._fit_clauses([*messages, *self._practice(messages, neutral)])
-        message = evidence.fit_message_model([part for part, _ in held_out], [truth for _, truth in held_out])
-        probabilities = [evidence.probabilities(part, message) for part, _ in held_out]
-        conduct = evidence.fit_conduct_model(held_out, probabilities)
-        topic, topic_bias = self._fit_topics([m for m in messages if m.topic])
-        self.weights_ = Weights(columns, clause, bias, message, conduct, topic, topic_bias)
-        self._column_of = None
+        topic, topic_bias = self._fit_topics(messages)
+        self.weights_ = Weights(columns, clause, bias, *_calibrate(parts), topic, topic_bias)
+        self._ready = None
+        self.held_out_ = []
+        for part in parts:  # read by a model that has seen neither their clauses nor their probabilities
+            message, conduct = _calibrate([other for other in parts if other is not part])
+            topic, topic_bias = self._fit_topics([m for other in parts if other is not part for m in other.messages])
+            weights = Weights(columns, clause, bias, message, conduct, topic, topic_bias)
+            read = self._interpret(part.clauses, part.scores, weights, 0.5)
+            self.held_out_ += zip(part.messages, read, strict=True)
         return self
 
     def _practice(self, messages: Sequence[Labelled], neutral: Sequence[Labelled]) -> list[Labelled]:
         return practice([*messages, *neutral], self.practice_messages * len(messages) // 1718, self.seed)
 
-    def _held_out(self, messages: Sequence[Labelled], neutral: Sequence[Labelled]) -> list[tuple[evidence.Evidence, Floats]]:
-        """What a clause model says of messages that it has not seen, with the truth: evidence, `truth_of`."""
+    def _hold_out(self, messages: Sequence[Labelled], neutral: Sequence[Labelled], fold: int) -> "_Part":
+        """What a clause model says of the messages of one fold, learned from the others."""
         order = np.random.default_rng(self.seed).permutation(len(messages))
-        parts = []
-        for fold in range(self.folds):
-            held = set(order[fold :: self.folds].tolist())
-            seen = [m for i, m in enumerate(messages) if i not in held]
-            unseen = [messages[i] for i in sorted(held)]
-            columns, clause, bias = self._fit_clauses([*seen, *self._practice(seen, neutral)])
-            unseen += self._practice(unseen, neutral)  # probabilities must hold for long messages too
-            clauses = cut([m.title for m in unseen], [m.text for m in unseen])
-            scores = matrix(clauses, self.cues, _column_of(columns, width_of(self.cues)), len(columns)) @ clause + bias
-            parts.append((evidence.gather(clauses, scores), truth_of(unseen)))
-        return parts
+        held = set(order[fold :: self.folds].tolist())
+        seen = [m for i, m in enumerate(messages) if i not in held]
+        unseen = [messages[i] for i in sorted(held)]
+        columns, clause, bias = self._fit_clauses([*seen, *self._practice(seen, neutral)])
+        clauses = cut([m.title for m in unseen], [m.text for m in unseen])
+        scores = score(clauses, self.cues, _place_of(columns, width_of(self.cues)), _with_zeros(clause)) + bias
+        return _Part(unseen, clauses, scores, evidence.gather(clauses, scores), truth_of(unseen))
 
     def _fit_clauses(self, messages: Sequence[Labelled]) -> tuple[Floats, Floats, Floats]:
         clauses = cut([m.title for m in messages], [m.text for m in messages])
@@ -162,6 +164,7 @@ class ConductClassifier:
         return columns[strongest], weights[strongest].astype(np.float16).astype(np.float32), bias.astype(np.float32)
 
     def _fit_topics(self, messages: Sequence[Labelled]) -> tuple[Floats, Floats]:
+        messages = [m for m in messages if m.topic]
         clauses = cut([m.title for m in messages], [m.text for m in messages])
         features = topic_matrix(clauses, self.topic_words)
         weights, bias = np.zeros((features.shape[1], len(TOPICS))), np.full(len(TOPICS), -6.0)
@@ -189,19 +192,24 @@ class ConductClassifier:
         if self.weights_ is None:
             raise ValueError("this classifier has learned nothing yet; call fit or load one")
         weights = self.weights_
-        if self._column_of is None:
-            self._column_of = _column_of(weights.columns, width_of(self.cues))
+        if self._ready is None:
+            self._ready = _place_of(weights.columns, width_of(self.cues)), _with_zeros(weights.clause)
         clauses = cut(titles, texts)
-        scores = matrix(clauses, self.cues, self._column_of, len(weights.columns)) @ weights.clause + weights.clause_bias
+        scores = score(clauses, self.cues, *self._ready) + weights.clause_bias
+        return self._interpret(clauses, scores, weights, least)
+
+    def _interpret(self, clauses: Clauses, scores: Floats, weights: Weights, least: float) -> list[MessageReading]:
+        """From the scores of clauses to readings."""
         found = evidence.gather(clauses, scores)
         codes = evidence.probabilities(found, weights.message)
         conduct = evidence.conduct(found, codes, weights.conduct)
-        topics = _softmax_of_sigmoids(topic_matrix(clauses, self.topic_words) @ weights.topic + weights.topic_bias)
+        topics = _shares(topic_matrix(clauses, self.topic_words) @ weights.topic + weights.topic_bias)
         best = topics.argmax(axis=1)
-        findings: list[list[Finding]] = [[] for _ in titles]
+        findings: list[list[Finding]] = [[] for _ in best]
         for i, j in zip(*np.nonzero(codes >= least), strict=True):
             quote = evidence.quote(clauses, scores[:, j], int(found.best[i, j]))
-            findings[i].append(_finding(CODE_NAMES[j], float(codes[i, j]), quote, int(i), clauses, titles, texts))
+            if quote[0] < quote[1]:  # no label without evidence
+                findings[i].append(_finding(CODE_NAMES[j], float(codes[i, j]), quote, int(i), clauses))
         return [
             MessageReading(
                 TOPICS[t], float(topics[i, t]), float(conduct[i]), tuple(sorted(findings[i], key=lambda f: -f.probability))
@@ -245,7 +253,7 @@ class ConductClassifier:
         expected = {
             "clause": (kept, codes + 1),
             "clause_bias": (codes + 1,),
-            "message": (evidence.PER_CODE + 2 * codes + 1,),
+            "message": (evidence.PER_CODE + codes + 1,),
             "conduct": (evidence.CONDUCT + 1,),
             "topic": (topic_width(self.topic_words), topics),
             "topic_bias": (topics,),
@@ -257,23 +265,43 @@ class ConductClassifier:
             raise ValueError("columns out of range")
 
 
-def _finding(
-    code: str, probability: float, quote: tuple[int, int], i: int, clauses: Clauses, titles: Sequence[str], texts: Sequence[str]
-) -> Finding:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Messages held out, with what a clause model that has not seen them says of them, and the truth."""
+
+    messages: list[Labelled]
+    clauses: Clauses
+    scores: Floats
+    found: evidence.Evidence
+    truth: Floats
+
+
+def _calibrate(parts: Sequence[_Part]) -> tuple[Floats, Floats]:
+    """The weights of the message model and of the model of "any code", from held-out messages."""
+    message = evidence.fit_message_model([part.found for part in parts], [part.truth for part in parts])
+    codes = [evidence.probabilities(part.found, message) for part in parts]
+    return message, evidence.fit_conduct_model([(part.found, part.truth) for part in parts], codes)
+
+
+def _finding(code: str, probability: float, quote: tuple[int, int], i: int, clauses: Clauses) -> Finding:
     in_title = quote[0] < clauses.text_at[i]
     base = int(clauses.title_at[i] if in_title else clauses.text_at[i])
-    start, stop = quote[0] - base, quote[1] - base
-    words = (titles if in_title else texts)[i][start:stop]
-    return Finding(code, probability, words, "title" if in_title else "text", start, stop)
+    start, stop = quote
+    return Finding(code, probability, clauses.whole[start:stop], "title" if in_title else "text", start - base, stop - base)
 
 
-def _column_of(columns: Floats, width: int) -> Floats:
-    out = np.full(width, -1, dtype=np.int64)
+def _place_of(columns: Floats, width: int) -> Floats:
+    """(width): the row of the weights for each column of the features; the last row, of zeros, for those not kept."""
+    out = np.full(width, len(columns), dtype=np.int32)
     out[columns] = np.arange(len(columns))
     return out
 
 
-def _softmax_of_sigmoids(scores: Floats) -> Floats:
+def _with_zeros(weights: Floats) -> Floats:
+    return np.vstack([weights, np.zeros((1, weights.shape[1]))]).astype(np.float32)
+
+
+def _shares(scores: Floats) -> Floats:
     """One-vs-rest scores as shares that add up to one."""
     chance = 1 / (1 + np.exp(-np.clip(scores, -30, 30)))
     shares: Floats = chance / chance.sum(axis=1, keepdims=True)

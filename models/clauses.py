@@ -18,19 +18,22 @@ WEAK = "，,、 \t\u3000\xa0:：—~～·"
 SHORTEST = 5  # a weak break does not cut off fewer characters than this
 LONGEST = 44  # writing without punctuation is cut near this length
 
-_MASK = re.compile(r"\[(?:姓名|电话|身份证号|住址|车牌|账号)\]")
+# a mask is one word that says nothing; halves of characters that are not Unicode cannot be read
+_NO_WORDS = re.compile(r"\[(?:姓名|电话|身份证号|住址|车牌|账号)\]|[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Clauses:
     """The clauses of a batch. `n` clauses, `m` messages, `c` characters.
 
-    `start`, `stop` (n): offsets into the batch's string; `message` (n): which message; `in_title` (n): bool;
-    `title_at`, `text_at`, `end_at` (m): where each message's title and text start and where it ends; `of` (c): the clause of each
-    character; `plain` (c): code points, width and case folded; `code` (c): digits and letters folded too, 0 for punctuation.
+    `whole`: all titles and texts; `quiet`: the same with masks blotted out; `plain` (c): code points, width and case folded;
+    `code` (c): digits and letters folded too, 0 for punctuation; `of` (c): the clause of each character; `start`, `stop` (n):
+    offsets into `whole`; `message` (n): which message; `in_title` (n): bool; `title_at`, `text_at`, `end_at` (m): where each
+    message's title and text start and where it ends.
     """
 
     whole: str
+    quiet: str
     plain: Ints
     code: Ints
     of: Ints
@@ -78,20 +81,19 @@ def cut(titles: Sequence[str], texts: Sequence[str]) -> Clauses:
     for title, text in zip(titles, texts, strict=True):
         parts += (title, "\n", text, "\n")
     whole = "".join(parts)
-    if "[" in whole:  # a mask is one word that says nothing
-        whole = _MASK.sub(lambda found: "□" * len(found[0]), whole)
+    quiet = _NO_WORDS.sub(lambda found: "□" * len(found[0]), whole)
     lengths = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts))
     ends = np.cumsum(lengths)
     begins = ends - lengths
-    title_at, text_at, end_at = begins[0::4], begins[2::4], begins[3::4]
-    raw = np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    title_at, text_at, end_at = begins[0::4], begins[2::4], ends[3::4]
+    raw = np.frombuffer(quiet.encode("utf-32-le"), dtype=np.uint32)
     low = np.where(raw < 0x10000, raw, 0x25A1).astype(np.int64)
     stops = _breaks(low, np.concatenate([begins[1::4], begins[3::4]]))
     starts = np.concatenate([[0], stops[:-1]])
     of = np.repeat(np.arange(len(stops), dtype=np.int64), stops - starts)
     message = np.searchsorted(end_at, starts, side="right")
     return Clauses(
-        whole, _PLAIN[low], _CODE[low], of, starts, stops, message, starts < text_at[message], title_at, text_at, end_at
+        whole, quiet, _PLAIN[low], _CODE[low], of, starts, stops, message, starts < text_at[message], title_at, text_at, end_at
     )
 
 
@@ -110,7 +112,7 @@ def _breaks(low: Ints, forced: Ints) -> Ints:
     starts = np.concatenate([[0], stops[:-1]])
     long = np.flatnonzero(stops - starts > LONGEST)
     if not len(long):
-        return stops
+        return np.asarray(stops)
     extra = [
         np.linspace(starts[i], stops[i], 2 + int(stops[i] - starts[i]) // LONGEST)[1:-1].astype(np.int64) for i in long.tolist()
     ]

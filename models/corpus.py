@@ -139,19 +139,33 @@ def read_corpus(directory: Path = CORPUS_DIR) -> list[Labelled]:
 
 
 def read_gold(path: Path) -> list[Labelled]:
-    """Labelled messages of a gold file: id, title, text, labels[{code, quote}], topic a line. Raises CorpusError with its place."""
+    """Messages of a gold file (a line: id, title, text, labels[{code, quote}], topic). Raises CorpusError with its place."""
     out = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for place, row in json_lines(path):
+        try:
+            out.append(from_gold(row))
+        except (ValueError, KeyError, TypeError) as error:
+            why = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+            raise CorpusError(f"{place}: {why}; a line needs id, title, text, labels[{{code, quote}}], topic") from None
+    return out
+
+
+def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a JSON Lines file with their places, `name:line`. Raises CorpusError."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path.name}: not UTF-8 (byte {error.start}); save it as UTF-8 JSON Lines") from None
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            out.append(from_gold(json.loads(line)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            why = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-            raise CorpusError(
-                f"{path.name}:{number}: {why}; a line needs id, title, text, labels[{{code, quote}}], topic"
-            ) from None
-    return out
+            row = json.loads(line)
+        except ValueError as error:
+            raise CorpusError(f"{path.name}:{number}: not JSON ({error}); write one object a line") from None
+        if not isinstance(row, dict):
+            raise CorpusError(f"{path.name}:{number}: not a JSON object; write one object a line")
+        yield f"{path.name}:{number}", row
 
 
 def from_gold(row: Mapping[str, Any]) -> Labelled:

@@ -104,10 +104,12 @@ class Cues:
         at = np.flatnonzero(single >= 0)
         found = [(single[at], at, at + 1)]
         gate = self._gate[_pair(code[:-1], code[1:])]
+        open_at = np.flatnonzero(gate)
+        gate = gate[open_at]
         for length, (hashes, ids) in self._tables.items():
             if length == 1:
                 continue
-            at = np.flatnonzero(gate & (1 << length))
+            at = open_at[(gate & (1 << length)) > 0]
             at = at[at + length <= size]
             values = rolling.of(at, at + length)
             place = np.minimum(np.searchsorted(hashes, values), len(hashes) - 1)

@@ -141,9 +141,10 @@ def evaluate(
 
 def _count(gold: Sequence[Row], predicted: Sequence[Row], redacted: Sequence[Row] | None) -> _Counts:
     size = len(gold)
+    by_code = (size, len(CODE_NAMES))
     counts = _Counts(
-        gold=np.zeros((size, len(CODE_NAMES))), predicted=np.zeros((size, len(CODE_NAMES))), right=np.zeros(size), proven=np.zeros(size),
-        named=np.zeros(size), met=np.zeros(size), topic=np.zeros(size), pii={}, spans=np.zeros((size, 2)),
+        gold=np.zeros(by_code), predicted=np.zeros(by_code), right=np.zeros(size), proven=np.zeros(size), named=np.zeros(size),
+        met=np.zeros(size), topic=np.zeros(size), pii={}, spans=np.zeros((size, 2)),
     )  # fmt: skip
     for i, (truth, said) in enumerate(zip(gold, predicted, strict=True)):
         _count_labels(counts, i, truth, said)

@@ -12,7 +12,7 @@ from models.clauses import Clauses
 
 Floats = npt.NDArray[Any]
 
-PER_CODE = 6  # features of one message and code, see `_features`
+PER_CODE = 5  # features of one message and code, see `_features`
 CONDUCT = 4
 SHORTEST, LONGEST = 6, 60  # characters of a quote
 _TRIM = " \t\r\n\u3000\xa0，,。；;！!、：:…~～"
@@ -20,7 +20,7 @@ _TRIM = " \t\r\n\u3000\xa0，,。；;！!、：:…~～"
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Of m messages and k scores (codes, then any): the best clause's score and number, the second best, the title's, the size.
+    """Of m messages and k scores (codes, then any): the best clause's score and number, the second best, the title's.
 
     `margin` (m, k - 1): how far the best clause of a code speaks for it rather than for another code.
     """
@@ -30,7 +30,6 @@ class Evidence:
     title: Floats
     best: Floats
     margin: Floats
-    size: Floats
 
 
 def gather(clauses: Clauses, scores: Floats) -> Evidence:
@@ -50,7 +49,7 @@ def gather(clauses: Clauses, scores: Floats) -> Evidence:
     own = np.arange(codes.shape[1])
     at_best[:, own, own] = -np.inf
     margin = first[:, :-1] - at_best.max(axis=2)
-    return Evidence(first, second, title, best, margin, np.log(count))
+    return Evidence(first, second, title, best, margin)
 
 
 def _features(found: Evidence) -> Floats:
@@ -63,35 +62,31 @@ def _features(found: Evidence) -> Floats:
         np.clip(found.title[:, :-1], -8, None),
         np.clip(found.margin, -6, 6),
         np.broadcast_to(found.first[:, -1:], shape),
-        np.broadcast_to(found.size[:, None], shape),
     ]
     return np.stack(columns, axis=2)
 
 
 def _design(features: Floats) -> Floats:
-    """Rows for each (message, code): the shared features, then an intercept and a slope for each code, shrunk towards none."""
+    """Rows for each (message, code): the shared features, then an intercept for each code, shrunk towards none."""
     size, codes, width = features.shape
-    own = np.eye(codes)
-    offset = np.broadcast_to(own, (size, codes, codes))
-    slope = features[:, :, :1] * own[None]
-    return np.concatenate([features, offset, slope], axis=2).reshape(size * codes, width + 2 * codes)
+    offset = np.broadcast_to(np.eye(codes), (size, codes, codes))
+    design: Floats = np.concatenate([features, offset], axis=2).reshape(size * codes, width + codes)
+    return design
 
 
 def fit_message_model(parts: Sequence[Evidence], truths: Sequence[Floats]) -> Floats:
-    """The weights (PER_CODE + 2 codes + 1) of the calibrated model of a message, from messages the clause model had not seen."""
+    """The weights (PER_CODE + codes + 1) of the calibrated model of a message, from messages the clause model had not seen."""
     design = np.concatenate([_design(_features(part)) for part in parts])
     truth = np.concatenate([t.reshape(-1) for t in truths])
     judged = ~np.isnan(truth)
-    model = LogisticRegression(C=1.0, max_iter=2000).fit(design[judged], truth[judged])
+    model = LogisticRegression(C=0.05, max_iter=2000).fit(design[judged], truth[judged])
     return np.append(model.coef_[0], model.intercept_[0]).astype(np.float32)
 
 
 def probabilities(found: Evidence, weights: Floats) -> Floats:
     """(m, codes): how probable it is that the message asserts each code."""
     features = _features(found)
-    codes = features.shape[1]
-    shared, offset, slope = weights[:PER_CODE], weights[PER_CODE : PER_CODE + codes], weights[PER_CODE + codes : -1]
-    return _sigmoid(features @ shared + offset + features[:, :, 0] * slope + weights[-1])
+    return _sigmoid(features @ weights[:PER_CODE] + weights[PER_CODE:-1] + weights[-1])
 
 
 def _conduct_features(found: Evidence, codes: Floats) -> Floats:
@@ -136,7 +131,7 @@ def _trimmed(whole: str, start: int, stop: int) -> tuple[int, int]:
         a += 1
     while b > a and whole[b - 1] in _TRIM:
         b -= 1
-    return (a, b) if a < b else (start, stop)
+    return a, b
 
 
 def _logit(p: Floats) -> Floats:

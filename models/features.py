@@ -4,6 +4,7 @@ Columns: 0 .. 2^BITS - 1 are hash buckets (words, word pairs, character pairs an
 the cue columns, which have names (`cue_names`).
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,19 @@ from scipy.sparse import csr_matrix
 from models.clauses import Clauses
 from models.cues import Cues, Found
 from models.hashing import Rolling, mixed
+from models.taxonomy import CODES
 
 Ints = npt.NDArray[Any]
+Entries = tuple[Ints, Ints]  # rows (ascending) and columns of the entries that are 1
 BITS = 18
+_OPENING = np.array([ord(char) for char in "“「『"])
 PLACES = ("own", "before", "after", "title")
-LEXICAL, CUE, PIECE, TITLE = 0.5, 0.3, 1.0, 5.0
+FLAGS = (
+    "actor:public", "actor:private", "actor:none", "private before", "public before", "no private", "asks", "exclaims",
+    "in_title", "first", "last", "quoted",
+)  # fmt: skip
+ANY = "any code"
+LEXICAL, CUE, PIECE, TITLE = 0.5, 0.3, 0.5, 5.0
 
 
 def words(whole: str) -> Ints:
@@ -26,33 +35,33 @@ def words(whole: str) -> Ints:
     return np.cumsum(np.fromiter(map(len, rjieba.cut(whole, hmm=False)), dtype=np.int64))
 
 
-def lexical(clauses: Clauses) -> tuple[Ints, Ints]:
-    """Rows (clause) and columns (bucket) of the words and character n-grams of each clause."""
+def lexical(clauses: Clauses) -> list[Entries]:
+    """Entries for the words, word pairs, character pairs and triples of each clause; columns are hash buckets."""
     code, of = clauses.code, clauses.of
     rolling = Rolling(code)
     letter = code != 0
-    rows, columns = [], []
 
-    def add(start: Ints, stop: Ints, salt: int) -> None:
-        rows.append(of[start])
-        columns.append(mixed(rolling.of(start, stop), BITS, salt))
+    def entries(start: Ints, stop: Ints, salt: int) -> Entries:
+        return of[start], mixed(rolling.of(start, stop), BITS, salt)
 
     # characters: every pair and triple that holds no punctuation and stays in its clause
-    start = np.flatnonzero(letter[:-1] & letter[1:] & (of[:-1] == of[1:]))
-    add(start, start + 2, 2)
     inside = np.zeros(len(code), dtype=bool)
-    inside[start] = True
-    triple = start[inside[np.minimum(start + 1, len(code) - 1)]]
-    add(triple, triple + 3, 3)
+    np.logical_and(letter[:-1], letter[1:], out=inside[:-1])
+    inside[:-1] &= of[:-1] == of[1:]
+    pair = np.flatnonzero(inside)
+    triple = np.flatnonzero(inside[:-1] & inside[1:])
     # words, and pairs of words that touch
-    stop = words(clauses.whole)
+    stop = words(clauses.quiet)
     start = np.concatenate([[0], stop[:-1]])
     real = letter[start]
     start, stop = start[real], stop[real]
-    add(start, stop, 1)
     touching = np.flatnonzero((stop[:-1] == start[1:]) & (of[start[:-1]] == of[start[1:]]))
-    add(start[touching], stop[touching + 1], 4)
-    return np.concatenate(rows), np.concatenate(columns)
+    return [
+        entries(pair, pair + 2, 2),
+        entries(triple, triple + 3, 3),
+        entries(start, stop, 1),
+        entries(start[touching], stop[touching + 1], 4),
+    ]
 
 
 def cue_names(cues: Cues) -> list[str]:
@@ -61,103 +70,140 @@ def cue_names(cues: Cues) -> list[str]:
     names = [f"{place}:{slot}" for place in PLACES for slot in slots]
     names += [f"{a}&{b}" for a in slots for b in slots]  # the lower half stays empty
     names += [f"{a}&before:{b}" for a in slots for b in slots]
-    return [*names, "actor:public", "actor:private", "asks", "exclaims", "in_title", "first", "last", "quoted"]
+    return [*names, *FLAGS, *(f"{flag}&{slot}" for flag in FLAGS for slot in (*slots, ANY))]
 
 
-def cue_columns(clauses: Clauses, found: Found, cues: Cues) -> tuple[Ints, Ints]:
-    """Rows and columns (from 0) of the cue slots of each clause and of those beside it."""
+def cue_entries(clauses: Clauses, found: Found, cues: Cues) -> list[Entries]:
+    """Entries for the cue slots of each clause and of those beside it, alone and two by two; columns count from 0."""
     size = len(cues.slots)
     has = found.has > 0
-    same = np.append(clauses.message[1:] == clauses.message[:-1], False)
+    same = clauses.message[1:] == clauses.message[:-1]
     before, after = np.zeros_like(has), np.zeros_like(has)
-    before[1:] = has[:-1] & same[:-1, None]
-    after[:-1] = has[1:] & same[:-1, None]
-    title = np.zeros((int(clauses.message[-1]) + 1, size), dtype=bool)
+    before[1:] = has[:-1] & same[:, None]
+    after[:-1] = has[1:] & same[:, None]
+    title = np.zeros((len(clauses.title_at), size), dtype=bool)
     np.logical_or.at(title, clauses.message[clauses.in_title], has[clauses.in_title])
-    rows, columns = [], []
-    for index, place in enumerate((has, before, after, title[clauses.message] & ~clauses.in_title[:, None])):
-        row, slot = np.nonzero(place)
-        rows.append(row)
-        columns.append(slot + index * size)
+    own, earlier = _Marks.of(has), _Marks.of(before)
+    out = [(own.row, own.column), (earlier.row, earlier.column + size)]
+    for index, place in enumerate((after, title[clauses.message] & ~clauses.in_title[:, None]), start=2):
+        marks = _Marks.of(place)
+        out.append((marks.row, marks.column + index * size))
     offset = len(PLACES) * size
-    for other in (has, before):
-        row, first, second = _crossed(has, other)
-        if other is has:
-            once = first < second
-            row, first, second = row[once], first[once], second[once]
-        rows.append(row)
-        columns.append(offset + first * size + second)
-        offset += size * size
-    for index, flag in enumerate(_flags(clauses, found, cues)):
-        row = np.flatnonzero(flag)
-        rows.append(row)
-        columns.append(np.full(len(row), offset + index))
-    return np.concatenate(rows), np.concatenate(columns)
+    row, first, second = own.crossed(own)
+    once = first < second
+    out.append((row[once], offset + first[once] * size + second[once]))
+    row, first, second = own.crossed(earlier)
+    out.append((row, offset + size * size + first * size + second))
+    offset += 2 * size * size
+    flags = _Marks.of(np.stack(_flags(clauses, found, cues), axis=1))
+    out.append((flags.row, offset + flags.column))
+    coded = has[:, [i for i, slot in enumerate(cues.slots) if slot in CODES]].any(axis=1)
+    row, flag, slot = flags.crossed(_Marks.of(np.column_stack([has, coded])))
+    out.append((row, offset + len(FLAGS) + flag * (size + 1) + slot))
+    return out
 
 
-def _crossed(one: Ints, other: Ints) -> tuple[Ints, Ints, Ints]:
-    """Row, slot of `one`, slot of `other` for every pair of slots set in the same row."""
-    row, first = np.nonzero(one)
-    other_row, second = np.nonzero(other)
-    begin = np.searchsorted(other_row, row)
-    count = np.searchsorted(other_row, row, side="right") - begin
-    where = np.repeat(begin - np.concatenate([[0], np.cumsum(count)[:-1]]), count) + np.arange(count.sum())
-    return np.repeat(row, count), np.repeat(first, count), second[where]
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """The set cells of a boolean matrix, by row; row i has `begin[i]:begin[i + 1]`."""
+
+    row: Ints
+    column: Ints
+    begin: Ints
+
+    @classmethod
+    def of(cls, cells: Ints) -> "_Marks":
+        row, column = np.nonzero(cells)
+        return cls(row, column, np.searchsorted(row, np.arange(len(cells) + 1)))
+
+    def crossed(self, other: "_Marks") -> tuple[Ints, Ints, Ints]:
+        """Row, column here, column in `other` for every two cells in one row."""
+        begin = other.begin[self.row]
+        count = other.begin[self.row + 1] - begin
+        ends = np.cumsum(count)
+        where = np.arange(ends[-1] if len(ends) else 0) + np.repeat(begin - ends + count, count)
+        return np.repeat(self.row, count), np.repeat(self.column, count), other.column[where]
 
 
 def _flags(clauses: Clauses, found: Found, cues: Cues) -> list[Ints]:
-    """Who was named last up to the clause's end (public or private), how the clause ends, where it stands."""
+    """FLAGS: who was named last up to the clause's end, who in the message so far, how the clause ends, where it stands."""
     public, private = cues.slots.index("who_public"), cues.slots.index("who_private")
     named = np.flatnonzero((found.slot == public) | (found.slot == private))
     order = named[np.argsort(found.at[named], kind="stable")]
-    at = found.at[order]
+    at = np.append(found.at[order], np.iinfo(np.int64).max)
+    slot = np.append(found.slot[order], -1)
     last = np.searchsorted(at, clauses.stop) - 1
-    known = (
-        (last >= 0) & (at[np.maximum(last, 0)] >= clauses.title_at[clauses.message])
-        if len(at)
-        else np.zeros(len(clauses), dtype=bool)
-    )
-    slot = found.slot[order][np.maximum(last, 0)] if len(at) else np.zeros(len(clauses), dtype=np.int64)
-    tail = clauses.plain[np.maximum(clauses.stop - 1, 0)]
+    known = (last >= 0) & (at[last] >= clauses.title_at[clauses.message])
+    actor = np.where(known, slot[last], -1)
+    has = found.has[:, [public, private]].astype(np.int64)
     count = np.bincount(clauses.message)
-    first_of = np.concatenate([[0], np.cumsum(count)[:-1]])[clauses.message]
+    first_of = (np.cumsum(count) - count)[clauses.message]
+    so_far = np.cumsum(has, axis=0) - has
+    so_far = so_far - so_far[first_of]
+    none_private = (np.bincount(clauses.message, weights=has[:, 1]) == 0)[clauses.message]
+    tail = clauses.plain[np.maximum(clauses.stop - 1, 0)]
     nth = np.arange(len(clauses)) - first_of
-    left = np.array([ord(char) for char in "“「『"])
     quoted = np.zeros(len(clauses), dtype=bool)
-    quoted[clauses.of[np.isin(clauses.plain, left)]] = True
+    quoted[clauses.of[np.isin(clauses.plain, _OPENING)]] = True
     return [
-        known & (slot == public), known & (slot == private), tail == ord("?"), tail == ord("!"), clauses.in_title,
-        (nth <= 2) & ~clauses.in_title, count[clauses.message] - nth <= 2, quoted,
+        actor == public, actor == private, actor == -1, so_far[:, 1] > 0, so_far[:, 0] > 0, none_private, tail == ord("?"),
+        tail == ord("!"), clauses.in_title, (nth <= 2) & ~clauses.in_title, count[clauses.message] - nth <= 2, quoted,
     ]  # fmt: skip
+
+
+def cue_width(cues: Cues) -> int:
+    """How many cue columns there are: the length of `cue_names`."""
+    size = len(cues.slots)
+    return len(PLACES) * size + 2 * size * size + len(FLAGS) * (size + 2)
 
 
 def width_of(cues: Cues) -> int:
     """How many columns the features have in all."""
-    return (1 << BITS) + len(cue_names(cues)) + cues.parts
+    return (1 << BITS) + cue_width(cues) + cues.parts
 
 
-def matrix(clauses: Clauses, cues: Cues, column_of: Ints | None = None, width: int = 0) -> csr_matrix:
-    """The features of each clause: (n, width_of(cues)) or, with `column_of` (column -> new one, -1 to leave out), (n, width).
-
-    Lexical entries of a clause are scaled so that their squares add up to LEXICAL^2; cue entries are CUE, pieces of cues PIECE.
-    """
+def _groups(clauses: Clauses, cues: Cues) -> list[tuple[list[Entries], Ints]]:
+    """Entries with what one weighs in each clause (n, 1): the squares of words add up to LEXICAL's, cues are CUE or PIECE."""
     found = cues.find(clauses)
-    lexical_rows, lexical_columns = lexical(clauses)
-    cue_rows, cue_cols = cue_columns(clauses, found, cues)
-    share = LEXICAL / np.sqrt(np.maximum(np.bincount(lexical_rows, minlength=len(clauses)), 1)).astype(np.float32)
-    rows = np.concatenate([lexical_rows, cue_rows, clauses.of[found.part_at]])
-    first_piece = (1 << BITS) + len(cue_names(cues))
-    columns = np.concatenate([lexical_columns, cue_cols + (1 << BITS), found.part + first_piece])
-    values = np.concatenate(
-        [share[lexical_rows], np.full(len(cue_rows), CUE, dtype=np.float32), np.full(len(found.part), PIECE, dtype=np.float32)]
-    )
-    if column_of is not None:
-        columns = column_of[columns]
-        kept = columns >= 0
-        rows, columns, values = rows[kept], columns[kept], values[kept]
-    else:
-        width = width_of(cues)
-    return csr_matrix((values, (rows, columns)), shape=(len(clauses), width), dtype=np.float32)
+    by_words = lexical(clauses)
+    total = np.zeros(len(clauses), dtype=np.int64)
+    for rows, _ in by_words:
+        total += np.bincount(rows, minlength=len(clauses))
+    share = LEXICAL / np.sqrt(np.maximum(total, 1))
+    by_cues = [(rows, columns + (1 << BITS)) for rows, columns in cue_entries(clauses, found, cues)]
+    order = np.argsort(found.part_at, kind="stable")
+    pieces = (clauses.of[found.part_at[order]], found.part[order] + (1 << BITS) + cue_width(cues))
+    one = np.ones(len(clauses))
+    return [(by_words, share[:, None]), (by_cues, CUE * one[:, None]), ([pieces], PIECE * one[:, None])]
+
+
+def matrix(clauses: Clauses, cues: Cues) -> csr_matrix:
+    """The features of each clause, (n, width_of(cues)): what a model learns from."""
+    rows, columns, values = [], [], []
+    for group, weight in _groups(clauses, cues):
+        for row, column in group:
+            rows.append(row)
+            columns.append(column)
+            values.append(weight[row, 0])
+    shape = (len(clauses), width_of(cues))
+    return csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape, dtype=np.float32)
+
+
+def score(clauses: Clauses, cues: Cues, place_of: Ints, weights: Ints) -> Ints:
+    """`matrix(clauses, cues)` times a table of weights, without making the matrix: (n, k).
+
+    `weights` (w + 1, k) holds the columns that a model kept, and zeros in its last row; `place_of` (width_of(cues)) tells where.
+    """
+    out = np.zeros((len(clauses), weights.shape[1]), dtype=np.float32)
+    begin = np.empty(len(clauses) + 1, dtype=np.int32)
+    begin[0] = 0
+    for group, weight in _groups(clauses, cues):
+        for rows, columns in group:  # rows ascend, so that counting them makes the sparse matrix
+            np.cumsum(np.bincount(rows, minlength=len(clauses)), out=begin[1:])
+            ones = np.ones(len(rows), dtype=np.float32)
+            entries = csr_matrix((ones, place_of[columns], begin), shape=(len(clauses), len(weights)), copy=False)
+            out += (entries @ weights) * weight.astype(np.float32)
+    return out
 
 
 def topic_width(topic_words: Cues) -> int:

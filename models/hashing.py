@@ -54,7 +54,8 @@ def mixed(hashes: Ints, bits: int, salt: int) -> Ints:
     """`hashes` spread over 2^bits buckets; another salt gives another spread."""
     with np.errstate(over="ignore"):
         spread = (hashes ^ (hashes >> np.uint64(29)) ^ np.uint64(salt * 0x9E3779B1)) * _MIX
-    return (spread >> np.uint64(64 - bits)).astype(np.int64)
+    buckets: Ints = (spread >> np.uint64(64 - bits)).astype(np.int64)
+    return buckets
 
 
 def hash_words(words: Sequence[str]) -> Ints:

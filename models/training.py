@@ -1,20 +1,20 @@
 """Fits, calibrates and saves a model. Reads the written corpus and an office's own labels; writes a model folder."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import structlog
 
-from models.classifier import ConductClassifier
-from models.corpus import Labelled, digest, from_gold, read_corpus, read_gold
+from models.classifier import ConductClassifier, MessageReading
+from models.corpus import CorpusError, Labelled, digest, from_gold, json_lines, read_corpus, read_gold
 from models.evaluation import Scores, evaluate
 
 log = structlog.get_logger()
 
+ENOUGH = 50  # labelled messages of its own from which an office's scores rest on them
 NEUTRAL_BELOW = 0.1  # an unlabelled message is neutral ground when the first reading finds conduct less probable
 NEUTRAL_MOST = 4000
 
@@ -25,66 +25,40 @@ def train(
     unlabelled: Sequence[Path] = (),
     corrected: Iterable[Mapping[str, Any]] = (),
     model: ConductClassifier | None = None,
-    folds: int = 5,
+    written: Sequence[Labelled] | None = None,
 ) -> Scores:
     """Fits a model on the written corpus and on `labels` (gold JSONL) and `corrected` (gold rows); saves it to `out`.
 
-    Gives scores, which are of messages held out in turn (the office's own where there are any, else the corpus's), not of those learned
+    The scores are of messages held out in turn (the office's own where there are enough, else the corpus's), not of those learned
     from. `unlabelled` (JSONL: id, title, text) lends neutral text to practice messages, so that they sound like the source.
     Raises CorpusError with file and line.
     """
     model = model or ConductClassifier()
-    written = read_corpus()
+    written = read_corpus() if written is None else written
     own = [*(message for path in labels for message in read_gold(path)), *_usable(corrected)]
-    neutral = _neutral(model, [*written, *own], unlabelled)
-    scores = held_out_scores(model, written, own, neutral, folds)
     messages = [*written, *own]
-    model.fit(messages, neutral)
-    about = {"messages": len(messages), "corpus_sha256": digest([*messages, *neutral]), "scores": scores.as_dict()}
+    model.fit(messages)
+    if unlabelled and (neutral := _neutral(model, unlabelled)):
+        model.fit(messages, neutral)
+        messages += neutral
+    scores = held_out_scores(model.held_out_, {id(m) for m in own})
+    scores.figures.pop("target_recall")  # whose conduct is not this model's to find
+    about = {"messages": len(messages), "corpus_sha256": digest(messages), "scores": scores.as_dict()}
     version = model.save(out, about)
-    log.info("trained", version=version, written=len(written), own=len(own), neutral=len(neutral))
+    log.info("trained", version=version, written=len(written), own=len(own), all=len(messages))
     return scores
 
 
-def held_out_scores(
-    model: ConductClassifier, written: Sequence[Labelled], own: Sequence[Labelled], neutral: Sequence[Labelled], folds: int
-) -> Scores:
-    """Scores by cross-validation: of `own` messages where all codes are judged (at least 50 of them), else of `written` ones."""
-    judged = [m for m in own if m.judged is None]
-    tested = judged if len(judged) >= 50 else list(written)
-    order = np.random.default_rng(model.seed).permutation(len(tested))
-    gold: list[dict[str, object]] = []
-    predicted: list[dict[str, Any]] = []
-    for fold in range(folds):
-        held = {id(tested[i]) for i in order[fold::folds]}
-        part = ConductClassifier(
-            model.practice_messages,
-            model.strength,
-            3,
-            model.least_seen,
-            model.most_columns,
-            model.seed,
-            model.cues_text,
-            model.topics_text,
-        ).fit([m for m in [*written, *own] if id(m) not in held], neutral)
-        unseen = [m for m in tested if id(m) in held]
-        gold += [m.gold() for m in unseen]
-        predicted += readings(part, unseen)
+def held_out_scores(held_out: Sequence[tuple[Labelled, MessageReading]], own: AbstractSet[int]) -> Scores:
+    """Scores of held-out readings: of the messages in `own` (by id()) where enough are wholly judged, else of all others."""
+    judged = [(m, r) for m, r in held_out if id(m) in own and m.judged is None]
+    tested = judged if len(judged) >= ENOUGH else [(m, r) for m, r in held_out if id(m) not in own]
+    gold, predicted = [], []
+    for number, (message, reading) in enumerate(tested):  # numbered: an office's ids may repeat those of the corpus
+        gold.append({**message.gold(), "id": str(number)})
+        labels = [{"code": f.code, "quote": f.quote} for f in reading.findings]
+        predicted.append({"id": str(number), "labels": labels, "targets": [], "topic": reading.topic})
     return evaluate(gold, predicted)
-
-
-def readings(model: ConductClassifier, messages: Sequence[Labelled], assert_from: float = 0.5) -> list[dict[str, Any]]:
-    """What the model says of `messages`, in the form of a predicted file (without targets)."""
-    read = model.predict([m.title for m in messages], [m.text for m in messages], least=assert_from)
-    return [
-        {
-            "id": m.id,
-            "labels": [{"code": f.code, "quote": f.quote} for f in reading.findings],
-            "targets": [],
-            "topic": reading.topic,
-        }
-        for m, reading in zip(messages, read, strict=True)
-    ]
 
 
 def _usable(rows: Iterable[Mapping[str, Any]]) -> list[Labelled]:
@@ -100,23 +74,16 @@ def _usable(rows: Iterable[Mapping[str, Any]]) -> list[Labelled]:
     return kept
 
 
-def _neutral(model: ConductClassifier, messages: Sequence[Labelled], files: Sequence[Path]) -> list[Labelled]:
-    """Unlabelled messages that a first model finds to assert nothing; at most NEUTRAL_MOST, chosen by their hash."""
+def _neutral(model: ConductClassifier, files: Sequence[Path]) -> list[Labelled]:
+    """Unlabelled messages in which `model` finds nothing; at most NEUTRAL_MOST, chosen by their hash. Raises CorpusError."""
     found: dict[str, Labelled] = {}
     for path in files:
-        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
-            if line.strip():
-                try:
-                    row = json.loads(line)
-                    message = Labelled(str(row["id"]), str(row["title"] or ""), str(row["text"] or ""), "", "unlabelled")
-                except (ValueError, KeyError, TypeError) as error:
-                    raise ValueError(f"{path.name}:{number}: {error}; a line needs id, title, text") from None
-                found[hashlib.sha256(f"{message.title}\n{message.text}".encode("utf-8", "surrogatepass")).hexdigest()] = message
-    if not found:
-        return []
+        for place, row in json_lines(path):
+            try:
+                message = Labelled(str(row["id"]), str(row["title"] or ""), str(row["text"] or ""), "", "unlabelled")
+            except KeyError as error:
+                raise CorpusError(f"{place}: lacks {error}; a line needs id, title, text") from None
+            found[hashlib.sha256(f"{message.title}\n{message.text}".encode("utf-8", "surrogatepass")).hexdigest()] = message
     chosen = [found[key] for key in sorted(found)[:NEUTRAL_MOST]]
-    first = ConductClassifier(model.practice_messages, model.strength, 2, model.least_seen, model.most_columns, model.seed).fit(
-        messages
-    )
-    read = first.predict([m.title for m in chosen], [m.text for m in chosen])
+    read = model.predict([m.title for m in chosen], [m.text for m in chosen])
     return [m for m, reading in zip(chosen, read, strict=True) if reading.conduct_probability < NEUTRAL_BELOW]
