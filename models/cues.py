@@ -14,6 +14,7 @@ from models.hashing import Rolling, hash_words
 
 Ints = npt.NDArray[Any]
 LONGEST = 12
+MOST_SLOTS = 6  # of one piece of a cue
 _GATE_BITS = 0xFFFF
 
 
@@ -70,11 +71,11 @@ class Cues:
         for i, part in enumerate(parts):
             if len(part) == 1:
                 self._single[ord(part)] = i
-        self._slot_of_part = np.full((len(parts), 3), -1)  # a part may be a cue of several slots
+        self._slot_of_part = np.full((len(parts), MOST_SLOTS), -1)  # a part may be a cue of several slots
         for part_id, slot in self._plain:
             free = np.flatnonzero(self._slot_of_part[part_id] < 0)
             if not len(free):
-                raise CueError(f"cue table: cue “{parts[part_id]}” is in more than three slots")
+                raise CueError(f"cue table: cue “{parts[part_id]}” is in more than {MOST_SLOTS} slots")
             self._slot_of_part[part_id, free[0]] = slot
 
     @property
