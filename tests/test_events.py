@@ -89,7 +89,7 @@ def test_one_form_filled_in_at_two_places_is_two_matters() -> None:
 
 
 def test_a_drive_of_many_people_is_one_event() -> None:
-    rng = random.Random(7)  # noqa: S311
+    rng = random.Random(7)
     drive = [(LAMP + f"我住{rng.randrange(1, 40)}栋，姓名省略。", f"p{i}", "云河区", i % 30) for i in range(300)]
     assert {event for event, _ in events(table(*drive))} == {"0"}
 
@@ -143,7 +143,7 @@ def test_a_sketch_does_not_depend_on_the_texts_around_it(texts: list[str]) -> No
 
 
 def test_likeness_estimates_jaccard() -> None:
-    rng = random.Random(5)  # noqa: S311
+    rng = random.Random(5)
     letters = [chr(0x4E00 + i) for i in range(3000)]
     ones, others, truth = [], [], []
     for _ in range(300):
@@ -164,7 +164,7 @@ def test_ten_times_the_messages_take_about_ten_times_as_long() -> None:
     import time
 
     def seconds(count: int) -> float:
-        rng = random.Random(1)  # noqa: S311
+        rng = random.Random(1)
         words = [LAMP[i : i + 12] for i in range(50)] + [WATER[i : i + 12] for i in range(40)]
         items = [("".join(rng.choices(words, k=12)), None, None, rng.randrange(300)) for _ in range(count)]
         messages = table(*items)
