@@ -54,6 +54,32 @@ class Cues:
                 else:
                     self._gapped.append((ids, slot))
         self._index(list(parts))
+        self._index_gapped()
+
+    def _index_gapped(self) -> None:
+        """Cues of several parts as a tree: from a node (0 the root) a part leads on; some nodes end cues."""
+        size = self.parts
+        nodes: dict[int, int] = {}  # node * parts + part -> next node
+        ending: dict[int, list[int]] = {}
+        for ids, slot in self._gapped:
+            node = 0
+            for part in ids:
+                node = nodes.setdefault(node * size + part, len(nodes) + 1)
+            ending.setdefault(node, []).append(slot)
+        keys = sorted(nodes)
+        self._step_keys = np.array(keys, dtype=np.int64)
+        self._step_nodes = np.array([nodes[key] for key in keys], dtype=np.int64)
+        self._first = np.zeros(size, dtype=np.int64)  # part -> its node below the root, 0 for none
+        self._later = np.zeros(size, dtype=bool)  # whether a part ever follows another
+        for key, node in nodes.items():
+            if key < size:
+                self._first[key] = node
+            else:
+                self._later[key % size] = True
+        most = max((len(slots) for slots in ending.values()), default=1)
+        self._slot_of_node = np.full((len(nodes) + 1, most), -1)
+        for node, slots in ending.items():
+            self._slot_of_node[node, : len(slots)] = slots
 
     def _index(self, parts: list[str]) -> None:
         """Parts by length and hash; a gate by the first two characters tells which lengths are worth a look."""
@@ -121,27 +147,28 @@ class Cues:
 
     def _join(self, clauses: Clauses, part: Ints, at: Ints, end: Ints) -> tuple[Ints, Ints]:
         """Cues of several parts: each next part starts within `gap` characters, in the same clause."""
-        order = np.lexsort((at, part))
-        part, at, end = part[order], at[order], end[order]
-        edge = np.searchsorted(part, np.arange(len(self._slot_of_part) + 1))
-        slots, ats = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-        for ids, slot in self._gapped:
-            first, last = at[edge[ids[0]] : edge[ids[0] + 1]], end[edge[ids[0]] : edge[ids[0] + 1]]
-            for id_ in ids[1:]:
-                starts, stops = at[edge[id_] : edge[id_ + 1]], end[edge[id_] : edge[id_ + 1]]
-                if not len(starts) or not len(first):
-                    first = first[:0]
-                    break
-                place = np.minimum(np.searchsorted(starts, last), len(starts) - 1)
-                near = (
-                    (starts[place] >= last)
-                    & (starts[place] - last <= self.gap)
-                    & (clauses.of[starts[place]] == clauses.of[first])
-                )
-                first, last = first[near], stops[place[near]]
-            slots.append(np.full(len(first), slot))
-            ats.append(first)
-        return np.concatenate(slots), np.concatenate(ats)
+        later = np.flatnonzero(self._later[part])
+        later = later[np.argsort(at[later], kind="stable")]
+        next_part, next_at, next_end = part[later], at[later], end[later]
+        opening = np.flatnonzero(self._first[part])
+        node, begin, reached = self._first[part[opening]], at[opening], end[opening]
+        slots, ats = [], []
+        while len(node):
+            low = np.searchsorted(next_at, reached)
+            count = np.searchsorted(next_at, reached + self.gap, side="right") - low
+            ends = np.cumsum(count)
+            follow = np.arange(ends[-1]) + np.repeat(low - ends + count, count)
+            keys = np.repeat(node, count) * self.parts + next_part[follow]
+            place = np.searchsorted(self._step_keys, keys)
+            place[place == len(self._step_keys)] = 0
+            start = np.repeat(begin, count)
+            hit = (self._step_keys[place] == keys) & (clauses.of[start] == clauses.of[next_at[follow]])
+            node, begin, reached = self._step_nodes[place[hit]], start[hit], next_end[follow[hit]]
+            for column in self._slot_of_node.T:
+                slot = column[node]
+                slots.append(slot[slot >= 0])
+                ats.append(begin[slot >= 0])
+        return np.concatenate(slots or [next_at[:0]]), np.concatenate(ats or [next_at[:0]])
 
 
 def _pair(first: Ints, second: Ints) -> Ints:
