@@ -14,7 +14,6 @@ from models.hashing import Rolling, hash_words
 
 Ints = npt.NDArray[Any]
 LONGEST = 12
-MOST_SLOTS = 6  # of one piece of a cue
 _GATE_BITS = 0xFFFF
 
 
@@ -97,28 +96,29 @@ class Cues:
         for i, part in enumerate(parts):
             if len(part) == 1:
                 self._single[ord(part)] = i
-        self._slot_of_part = np.full((len(parts), MOST_SLOTS), -1)  # a part may be a cue of several slots
+        slots_of: list[list[int]] = [[] for _ in parts]  # a part may be a cue of several slots, or of none by itself
         for part_id, slot in self._plain:
-            free = np.flatnonzero(self._slot_of_part[part_id] < 0)
-            if not len(free):
-                raise CueError(f"cue table: cue “{parts[part_id]}” is in more than {MOST_SLOTS} slots")
-            self._slot_of_part[part_id, free[0]] = slot
+            slots_of[part_id].append(slot)
+        self._slot_count = np.array([len(slots) for slots in slots_of], dtype=np.int64)
+        self._slot_begin = np.cumsum(self._slot_count) - self._slot_count
+        self._slots_flat = np.array([slot for slots in slots_of for slot in slots], dtype=np.int64)
 
     @property
     def parts(self) -> int:
         """How many different pieces of text the cues consist of."""
-        return len(self._slot_of_part)
+        return len(self._slot_count)
 
     def find(self, clauses: Clauses) -> Found:
         """Every cue in the batch."""
         part, at, end = self._parts(clauses)
-        slots, ats = [], []
-        for column in self._slot_of_part.T:
-            slot = column[part]
-            slots.append(slot[slot >= 0])
-            ats.append(at[slot >= 0])
+        count = self._slot_count[part]
+        ends = np.cumsum(count)
+        which = np.arange(ends[-1] if len(ends) else 0) + np.repeat(self._slot_begin[part] - ends + count, count)
         gapped_slot, gapped_at = self._join(clauses, part, at, end)
-        slot_all, at_all = np.concatenate([*slots, gapped_slot]), np.concatenate([*ats, gapped_at])
+        slot_all, at_all = (
+            np.concatenate([self._slots_flat[which], gapped_slot]),
+            np.concatenate([np.repeat(at, count), gapped_at]),
+        )
         has = np.zeros((len(clauses), len(self.slots)), dtype=np.float32)
         has[clauses.of[at_all], slot_all] = 1
         return Found(slot_all, at_all, part, at, has)
