@@ -131,7 +131,8 @@ def main() -> None:
 def _tell(error: Exception) -> int:
     ours = type(error).__module__.split(".")[0] in ROOMS or isinstance(error, FileNotFoundError | PermissionError)
     if ours:
-        say(f"weathervane: {error}", error=True)
+        named = getattr(error, "filename", None)  # set by the system, not by our own words
+        say(f"weathervane: {f'{named}: {error.strerror}' if named else error}", error=True)  # type: ignore[attr-defined]
         return 2
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(frame.filename).name}:{frame.lineno}"
