@@ -13,9 +13,7 @@ from typing import Annotated
 import typer
 
 from flows import cli_messages, cli_office, cli_units
-from flows.console import DataOption, JsonOption, data_dir, say, show, told
-
-ROOMS = ("crawlers", "dashboards", "flows", "models", "pipelines")
+from flows.console import DataOption, JsonOption, data_dir, is_ours, say, show, told
 
 app = typer.Typer(
     name="weathervane",
@@ -129,7 +127,7 @@ def main() -> None:
 
 
 def _tell(error: Exception) -> int:
-    ours = type(error).__module__.split(".")[0] in ROOMS or isinstance(error, FileNotFoundError | PermissionError)
+    ours = is_ours(error) or isinstance(error, FileNotFoundError | PermissionError)
     if ours:
         named = getattr(error, "filename", None)  # set by the system, not by our own words
         say(f"weathervane: {f'{named}: {error.strerror}' if named else error}", error=True)  # type: ignore[attr-defined]

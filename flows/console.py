@@ -21,6 +21,14 @@ DataOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 
 
+ROOMS = ("crawlers", "dashboards", "flows", "models", "pipelines")
+
+
+def is_ours(error: Exception) -> bool:
+    """Whether an error was made by this program: its words name places, counts and mends, never what a message says."""
+    return type(error).__module__.split(".")[0] in ROOMS
+
+
 class UsageError(ValueError):
     """A command line that cannot be run as it stands."""
 

@@ -10,6 +10,7 @@ from typing import ParamSpec
 from prefect import flow, task
 
 from flows import steps
+from flows.console import is_ours
 from flows.daily import slugs_by_way
 from flows.runtime import data_at
 from flows.steps import Counts
@@ -17,8 +18,6 @@ from flows.weekly import draft_bulletin
 from pipelines.vault import SHANGHAI
 
 P = ParamSpec("P")
-
-ROOMS = ("crawlers", "flows", "models", "pipelines")
 
 
 class StepError(RuntimeError):
@@ -34,7 +33,7 @@ def guarded(step: Callable[P, Counts]) -> Callable[P, Counts]:
         try:
             return step(*args, **kwargs)
         except Exception as error:
-            if type(error).__module__.split(".")[0] in ROOMS:
+            if is_ours(error):
                 raise
             frame = traceback.extract_tb(error.__traceback__)[-1]
             raise StepError(f"{step.__name__}: {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}") from None

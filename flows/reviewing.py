@@ -11,6 +11,7 @@ from flows.console import UsageError, say
 from flows.runtime import data_at, warehouse_of
 from models.taxonomy import CODES
 from pipelines.contracts import Correction, rows
+from pipelines.spreadsheet import inert, live
 from pipelines.vault import SHANGHAI
 from pipelines.warehouse import DataDir, Warehouse
 
@@ -86,15 +87,10 @@ def _write(path: Path, waiting: list[dict[str, Any]]) -> str:
         out.writeheader()
         for row in waiting:
             cells = {**row, "name": CODES[row["code"]].name, "verdict": ""}
-            out.writerow({name: _inert(str(value)) for name, value in cells.items()})
+            out.writerow({name: inert(str(value)) for name, value in cells.items()})
     aside.replace(path)
     say(f"fill in the last column with 是 or 否, then `weathervane review --import {path} --by NAME`")
     return f"{path}: {len(waiting)} labels wait"
-
-
-def _inert(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 def _read(path: Path) -> list[dict[str, str]]:
@@ -126,7 +122,7 @@ def _keep(warehouse: Warehouse, given: list[dict[str, Any]], reviewer: str) -> N
     today = dt.datetime.now(SHANGHAI).date()
     kept = [
         {"message_id": row["message_id"], "code": row["code"], "verdict": row["verdict"],
-         "quote": (row.get("quote") or "").lstrip("'"),
+         "quote": live(row.get("quote") or ""),
          "reviewer": reviewer, "reviewed_on": today}
         for row in given
     ]  # fmt: skip

@@ -17,6 +17,7 @@ from openpyxl.styles import Font
 
 from models.taxonomy import CODES
 from pipelines.contracts import CaseEntry, CaseStep, rows
+from pipelines.spreadsheet import inert
 from pipelines.warehouse import Warehouse
 from pipelines.workdays import add_workdays, is_covered, workdays_between
 
@@ -32,7 +33,6 @@ DUE_AGAIN = 7  # working days from reopening
 NOTE_AT_LEAST = 4  # characters: feedback and closing stand on words, not on a tick
 
 HEADER = ("案号", "事由", "被反映单位", "问题", "立项日期", "限办日期", "状态", "承办", "销号日期", "步数", "末步说明", "预警号")
-FORMULA = frozenset("=+-@＝＋－＠\t\r")  # a cell that starts with one of these may be run by a spreadsheet
 
 
 class LedgerError(ValueError):
@@ -134,7 +134,7 @@ def export(warehouse: Warehouse, path: Path) -> int:
 
     Text that a spreadsheet would run as a formula is written as text.
     """
-    table = [[_safe(cell) for cell in row] for row in _lines(warehouse)]
+    table = [[inert(cell) for cell in row] for row in _lines(warehouse)]
     if path.suffix not in (".csv", ".xlsx"):
         raise LedgerError(f"{path}: the ending must be .csv or .xlsx")
     aside = path.with_name(path.name + ".part")
@@ -173,14 +173,6 @@ def _lines(warehouse: Warehouse) -> list[list[Any]]:
          c["due_on"], WORDS[c["state"]], c["assignee"], c["closed_on"], c["steps"], c["note"], c["alert_id"]]
         for c in found
     ]  # fmt: skip
-
-
-def _safe(cell: Any) -> Any:
-    """A cell that no spreadsheet runs: a leading =, +, -, @ (wide ones too), tab or return gets an apostrophe."""
-    if not isinstance(cell, str):
-        return cell
-    cell = "".join(c for c in cell if c in "\t\n\r" or ord(c) >= 32)
-    return "'" + cell if cell.lstrip(" \n\u3000\ufeff")[:1] in FORMULA else cell
 
 
 def _step(warehouse: Warehouse, case_id: str, action: str, by: str, on: dt.date, note: str, **changes: Any) -> str:

@@ -29,6 +29,7 @@ FLOORS: dict[str, int] = {
     "pipelines.workdays": 1,
     "pipelines.baseline": 1,
     "pipelines.issue": 1,
+    "pipelines.spreadsheet": 1,
     "pipelines.typefaces": 1,
     "pipelines.addresses": 1,
     "pipelines.identifiers": 1,
